@@ -129,7 +129,7 @@ write('tsconfig.json', json({ extends: '../../tsconfig.base.json', include: ['sr
 if (!options.app) {
   write('tsconfig.build.json', json({
     extends: './tsconfig.json',
-    compilerOptions: { customConditions: [], noEmit: false, declaration: true, emitDeclarationOnly: true, rewriteRelativeImportExtensions: true, rootDir: 'src', outDir: 'dist' },
+    compilerOptions: { customConditions: [], noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: 'src', outDir: 'dist' },
     include: ['src'],
     exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts'],
   }));
