@@ -1,1 +1,1 @@
-export {};
+export { BreakerConfig, BudgetConfig, EscalationTarget, HealthConfig, MissionConfig, SecretScopeConfig, ToolCostAnnotation } from './config/index.ts';

@@ -1,1 +1,1 @@
-export {};
+export { InboxConfig } from './config/index.ts';

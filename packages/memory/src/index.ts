@@ -1,1 +1,1 @@
-export {};
+export type { MemoryProvider, MemoryResult } from './memory-provider.ts';

@@ -1,1 +1,1 @@
-export {};
+export type { OnUnknown, Tool, ToolCallContext, ToolResult, ToolSource } from './tool.ts';

@@ -1,1 +1,1 @@
-export {};
+export { InboxConfig } from './inbox-config.ts';

@@ -1,1 +1,1 @@
-export {};
+export { JournalConfig, JournalLevel } from './journal-config.ts';

@@ -1,1 +1,1 @@
-export {};
+export { TriggerConfig, builtInTriggerTypes, type BuiltInTriggerType } from './trigger-config.ts';

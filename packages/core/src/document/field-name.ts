@@ -1,0 +1,75 @@
+import type { z } from 'zod';
+
+import { durationRegistry, type DurationMeta } from '../duration.ts';
+
+/** A schema of any kind, as the walkers see it. */
+export type AnySchema = z.core.$ZodType;
+
+/** The name that a camelCase field has in documents: `maxRestarts` is `max_restarts`; a duration loses its unit suffix: `idleTimeoutMs` is `idle_timeout`. */
+export function documentFieldName(key: string, schema: AnySchema): string {
+  const meta = durationMeta(schema);
+  if (meta === undefined) return snakeCase(key);
+  if (meta.name !== undefined) return meta.name;
+  const base = snakeCase(key.replace(/Ms$/, ''));
+  return meta.unit === 'h' ? `${base}_hours` : meta.unit === 'ms' ? `${base}_ms` : base;
+}
+
+/** The unit that a schema's document form is counted in, when it is a duration (looked up through optional, default and the like). */
+export function durationMeta(schema: AnySchema): DurationMeta | undefined {
+  const meta = durationRegistry.get(unwrap(schema) as z.ZodType);
+  return meta === undefined || meta.unit === undefined ? undefined : meta;
+}
+
+/** The schema inside optional, nullable, default, prefault, catch, readonly, nonoptional and the input side of a pipe. */
+export function unwrap(schema: AnySchema): AnySchema {
+  let current = schema;
+  for (;;) {
+    const def = current._zod.def as { type: string; innerType?: AnySchema; in?: AnySchema; out?: AnySchema; getter?: () => AnySchema };
+    if (def.innerType !== undefined) current = def.innerType;
+    else if (def.type === 'pipe' && def.in !== undefined && def.out !== undefined) {
+      const input = def.in._zod.def.type;
+      current = input === 'transform' ? def.out : def.in;
+    } else if (def.type === 'lazy' && def.getter !== undefined) current = def.getter();
+    else return current;
+  }
+}
+
+/** The fields of an object schema by their document name. */
+export function documentFields(shape: Record<string, AnySchema>): Map<string, { key: string; schema: AnySchema }> {
+  const fields = new Map<string, { key: string; schema: AnySchema }>();
+  for (const [key, schema] of Object.entries(shape)) fields.set(documentFieldName(key, schema), { key, schema });
+  return fields;
+}
+
+/** The definition of a schema with the properties that the walkers read. */
+export interface SchemaDefinition {
+  type: string;
+  shape?: Record<string, AnySchema>;
+  catchall?: AnySchema;
+  element?: AnySchema;
+  valueType?: AnySchema;
+  options?: readonly AnySchema[];
+  discriminator?: string;
+  items?: readonly AnySchema[];
+  left?: AnySchema;
+  right?: AnySchema;
+}
+
+export function definitionOf(schema: AnySchema): SchemaDefinition {
+  return schema._zod.def as unknown as SchemaDefinition;
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value) as unknown;
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Sets an own property, also for a key such as `__proto__`, which plain assignment would swallow. */
+export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function snakeCase(key: string): string {
+  return key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+}
