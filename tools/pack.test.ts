@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readWorkspaces, root, type Workspace } from './repository.ts';
+
+// This is how "install only what you need" stays true: each package alone, from its tarball, in a folder that knows nothing of the repository.
+
+const run = promisify(execFile);
+const published = readWorkspaces().filter(({ manifest }) => manifest.private !== true);
+const byName = new Map(published.map((workspace) => [workspace.manifest.name, workspace]));
+const base = mkdtempSync(join(tmpdir(), 'cortex-pack-'));
+const tarballs = new Map<string, string>();
+
+beforeAll(async () => {
+  const unbuilt = published.filter(({ folder }) => !existsSync(join(root, folder, 'dist'))).map(({ folder }) => folder);
+  if (unbuilt.length > 0) throw new Error(`not built: ${unbuilt.join(', ')}; run "npm run build" first`);
+  const folders = published.flatMap(({ folder }) => ['--workspace', folder]);
+  const { stdout } = await run('npm', ['pack', ...folders, '--pack-destination', base, '--json', '--ignore-scripts'], { cwd: root, maxBuffer: 64e6 });
+  for (const { name, filename } of packedFiles(JSON.parse(stdout))) tarballs.set(name, join(base, filename));
+});
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+/** npm 10 and 11.0 print a list; later npm 11 prints a record by package name. */
+function packedFiles(report: unknown): { name: string; filename: string }[] {
+  return Object.values(report as Record<string, { name: string; filename: string }>);
+}
+
+/** Packages of this repository that `name` brings with it. */
+function closureOf(name: string, found = new Set<string>()): Set<string> {
+  for (const dependency of Object.keys(byName.get(name)?.manifest.dependencies ?? {})) {
+    if (!byName.has(dependency) || found.has(dependency)) continue;
+    found.add(dependency);
+    closureOf(dependency, found);
+  }
+  return found;
+}
+
+const tarballOf = (name: string): string => {
+  const path = tarballs.get(name);
+  if (path === undefined) throw new Error(`${name} was not packed`);
+  return `file:${path}`;
+};
+
+const subpathsOf = ({ manifest }: Workspace): string[] =>
+  Object.keys(manifest.exports ?? {}).filter((subpath) => subpath !== './package.json').map((subpath) => manifest.name + subpath.slice(1));
+
+const optionalPeersOf = ({ manifest }: Workspace): string[] =>
+  Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, { optional }]) => optional === true).map(([name]) => name);
+
+/** An empty folder with `name` in it, as a stranger would install it. */
+async function installAlone(name: string): Promise<string> {
+  const folder = join(base, name.replaceAll(/\W+/g, '-'));
+  mkdirSync(folder);
+  const closure = [...closureOf(name)];
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({
+    private: true,
+    type: 'module',
+    dependencies: { [name]: tarballOf(name) },
+    overrides: Object.fromEntries(closure.map((dependency) => [dependency, tarballOf(dependency)])),
+  }));
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder });
+  return folder;
+}
+
+/** Imports each specifier under plain Node and tells for each `ok` or the error's message. */
+async function importEach(folder: string, specifiers: readonly string[]): Promise<Record<string, string>> {
+  const script = `const results = {};
+for (const specifier of ${JSON.stringify(specifiers)}) {
+  try { await import(specifier); results[specifier] = 'ok'; } catch (error) { results[specifier] = String(error?.message ?? error); }
+}
+process.stdout.write('\\n' + JSON.stringify(results));
+process.exit(0);`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder });
+  return JSON.parse(stdout.slice(stdout.lastIndexOf('\n') + 1)) as Record<string, string>;
+}
+
+/** Errors that a compiler finds in a consumer of the specifiers or in our declarations; those of other packages are not ours to mend. */
+async function typeErrors(folder: string, specifiers: readonly string[], compiler: string, flags: readonly string[]): Promise<string[]> {
+  const lines = specifiers.map((specifier, index) => `import * as m${index} from '${specifier}';\nexport const n${index}: object = m${index};`);
+  writeFileSync(join(folder, 'consumer.ts'), `${lines.join('\n')}\n`);
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), ...flags];
+  try {
+    await run(join(root, 'node_modules/.bin', compiler), [...options, 'consumer.ts'], { cwd: folder, maxBuffer: 64e6 });
+    return [];
+  } catch (error) {
+    const { stdout = '' } = error as { stdout?: string };
+    const ours = stdout.split('\n').filter((line) => /^(consumer\.ts|(.*\/)?node_modules\/@cortex-runtime\/|error TS)/.test(line));
+    return ours.length > 0 || stdout.includes('error TS') ? ours : [`${compiler} did not run: ${String(error)}`];
+  }
+}
+
+describe('each package, installed alone from its tarball', () => {
+  it.concurrent.each(published.map((workspace) => [workspace.manifest.name, workspace] as const))('%s imports and type-checks', async (name, workspace) => {
+    const folder = await installAlone(name);
+    const siblings = readdirSync(join(folder, 'node_modules/@cortex-runtime')).map((each) => `@cortex-runtime/${each}`);
+    expect(siblings.sort(), 'nothing more than its closure').toEqual([...closureOf(name), name].sort());
+
+    const absent = optionalPeersOf(workspace).filter((peer) => !existsSync(join(folder, 'node_modules', peer)));
+    const imported = await importEach(folder, subpathsOf(workspace));
+    const refused = Object.entries(imported).filter(([, result]) => result !== 'ok');
+    const unexplained = refused.filter(([specifier, result]) => specifier === name || !absent.some((peer) => result.includes(`'${peer}'`) || result.includes(`"${peer}"`) || result.includes(`${peer} `)));
+    expect(unexplained, 'a subpath may fail only by naming an optional peer that is not there').toEqual([]);
+
+    const usable = Object.keys(imported).filter((specifier) => imported[specifier] === 'ok');
+    expect(await typeErrors(folder, usable, 'tsc', ['--module', 'nodenext'])).toEqual([]);
+    expect(await typeErrors(folder, usable, 'tsc6', ['--module', 'esnext', '--moduleResolution', 'bundler'])).toEqual([]);
+
+    for (const command of Object.keys(workspace.manifest.bin ?? {})) {
+      const { stdout } = await run(join(folder, 'node_modules/.bin', command), ['--version'], { cwd: folder });
+      expect(stdout, `${command} --version`).toMatch(/\d+\.\d+\.\d+/);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+});

@@ -1,0 +1,88 @@
+/**
+ * `npm test`: everything that has to hold before a change is merged, from a clone with only Node and npm. The last line is `N passed, N failed`:
+ * tests over all packages, and a failed check (lint, types, build, package, repository) counted as one.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { installIfNeeded, requireNode, root } from './install.mjs';
+import { installSystemTools } from './system-tools.mjs';
+
+const startedAt = performance.now();
+const seconds = () => `${((performance.now() - startedAt) / 1_000).toFixed(0)} s`;
+
+/** Folders with a vitest project of their own, and therefore a report. */
+const tested = () => ['tools', ...['packages', 'apps'].flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`))];
+
+/** Runs a program of node_modules/.bin and resolves to what it printed and its exit code. */
+function run(title, program, args) {
+  console.log(`\n── ${title} (${seconds()})`);
+  return new Promise((resolve) => {
+    const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PATH: path } });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      process.stdout.write(chunk);
+      output += chunk;
+    });
+    child.on('error', (error) => resolve({ exitCode: 1, output: `${output}\n${error.message}` }));
+    child.on('close', (exitCode) => resolve({ exitCode: exitCode ?? 1, output }));
+  });
+}
+
+/** A file that could not be imported has failed without a test in it, and counts as one. */
+function countTests(folder) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(join(root, folder, '.reports/vitest.json'), 'utf8'));
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+  const brokenFiles = report.testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'));
+  return { passed: report.numPassedTests, failed: report.numFailedTests + brokenFiles.length, skipped: report.numPendingTests + report.numTodoTests };
+}
+
+/** Nx lists what failed as `- project:target`. */
+function failedTasks({ exitCode, output }) {
+  if (exitCode === 0) return [];
+  const listed = output.replace(/\u001b\[[0-9;]*m/g, '').split('Failed tasks:')[1]?.matchAll(/^- (\S+)$/gm) ?? [];
+  const tasks = [...listed].map(([, task]) => task);
+  return tasks.length > 0 ? tasks : ['nx run-many'];
+}
+
+const folderOf = (project) =>
+  tested().find((folder) => folder !== 'tools' && JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')).name === project);
+
+requireNode();
+installIfNeeded();
+installSystemTools();
+for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursive: true, force: true });
+
+const tasks = await run('lint, types, tests, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'test', 'build', 'check:package', '--output-style=static']);
+const checks = [
+  ['types of the tools', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
+  ['lint of the tools', 'eslint', ['tools', '--max-warnings', '0']],
+  ['layers, lint rules, and each package installed alone', 'vitest', ['run', '--config', 'tools/vitest.config.ts', '--root', 'tools']],
+  ['unused files, exports and dependencies', 'knip', ['--no-progress']],
+  ['one version of each dependency', 'sherif', []],
+];
+const failures = [];
+for (const [title, program, args] of checks) {
+  const { exitCode } = await run(title, program, args);
+  if (exitCode !== 0 && !(program === 'vitest' && countTests('tools').failed > 0)) failures.push(title);
+}
+for (const task of failedTasks(tasks)) {
+  const [project, target] = [task.slice(0, task.indexOf(':')), task.slice(task.indexOf(':') + 1)];
+  const folder = folderOf(project);
+  if (target !== 'test' || folder === undefined || countTests(folder).failed === 0) failures.push(task);
+}
+
+const counts = tested().filter((folder) => statSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory()).map(countTests);
+const sum = (key) => counts.reduce((total, each) => total + each[key], 0);
+const failed = sum('failed') + failures.length;
+console.log('');
+for (const failure of failures) console.log(`failed: ${failure}`);
+if (sum('skipped') > 0) console.log(`${sum('skipped')} skipped`);
+console.log(`all of it took ${seconds()}`);
+console.log(`${sum('passed')} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
