@@ -11,6 +11,11 @@ import { readWorkspaces, root, type Workspace } from './repository.ts';
 const run = promisify(execFile);
 const published = readWorkspaces().filter(({ manifest }) => manifest.private !== true);
 const byName = new Map(published.map((workspace) => [workspace.manifest.name, workspace]));
+
+/** `npm run` hands the repository's own npm settings (engine-strict, workspaces ...) to its children; a stranger has none of them. */
+const strangersEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key) || /^npm_config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|cafile)$/i.test(key)),
+);
 const base = mkdtempSync(join(tmpdir(), 'cortex-pack-'));
 const tarballs = new Map<string, string>();
 
@@ -62,7 +67,7 @@ async function installAlone(name: string): Promise<string> {
     dependencies: { [name]: tarballOf(name) },
     overrides: Object.fromEntries(closure.map((dependency) => [dependency, tarballOf(dependency)])),
   }));
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder });
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder, env: strangersEnvironment });
   return folder;
 }
 
@@ -102,7 +107,7 @@ describe('each package, installed alone from its tarball', () => {
     const absent = optionalPeersOf(workspace).filter((peer) => !existsSync(join(folder, 'node_modules', peer)));
     const imported = await importEach(folder, subpathsOf(workspace));
     const refused = Object.entries(imported).filter(([, result]) => result !== 'ok');
-    const unexplained = refused.filter(([specifier, result]) => specifier === name || !absent.some((peer) => result.includes(`'${peer}'`) || result.includes(`"${peer}"`) || result.includes(`${peer} `)));
+    const unexplained = refused.filter(([specifier, result]) => specifier === name || !absent.some((peer) => result.includes(`'${peer}'`)));
     expect(unexplained, 'a subpath may fail only by naming an optional peer that is not there').toEqual([]);
 
     const usable = Object.keys(imported).filter((specifier) => imported[specifier] === 'ok');

@@ -58,12 +58,12 @@ installIfNeeded();
 installSystemTools();
 for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursive: true, force: true });
 
-const tasks = await run('lint, types, tests, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'test', 'build', 'check:package', '--output-style=static']);
+const tasks = await run('lint, types, tests, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'test', 'build', 'check:package']);
 const checks = [
   ['types of the tools', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
   ['lint of the tools', 'eslint', ['tools', '--max-warnings', '0']],
-  ['layers, lint rules, and each package installed alone', 'vitest', ['run', '--config', 'tools/vitest.config.ts', '--root', 'tools']],
-  ['unused files, exports and dependencies', 'knip', ['--no-progress']],
+  ['layers, lint rules, and each package installed alone', 'vitest', ['run', '--root', 'tools']],
+  ['unused files, exports and dependencies', 'knip', ['--no-progress', '--no-config-hints']],
   ['one version of each dependency', 'sherif', []],
 ];
 const failures = [];
