@@ -21,6 +21,8 @@ export interface DiskStat {
   size: number;
   /** Milliseconds since the Unix epoch. */
   modifiedAt: number;
+  /** Permission bits, such as 0o600; absent where the system has none. */
+  permissions?: number;
 }
 
 /** The file system, as little of it as durable code needs. Paths are absolute or relative to the working directory. */

@@ -10,22 +10,30 @@ const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
 /**
  * Milliseconds of `"250ms"`, `"90s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`, or of a bare number in `unit`.
  *
- * @throws InvalidInputError when the text is no duration, is negative or not finite
+ * @throws InvalidInputError when the text is no duration, is negative, not finite or beyond 2^53 milliseconds
  */
 export function parseDurationMs(value: string | number, unit: DurationUnit = 's', field = 'duration'): number {
   const wrong = () => new InvalidInputError(field, `must be a number of ${unitNames[unit]} or a duration such as "90s", "5m" or "2h", got ${JSON.stringify(value)}`);
   if (typeof value === 'number') {
-    if (!Number.isFinite(value) || value < 0) throw wrong();
-    return value * unitMs[unit];
+    if (!(value >= 0 && value * unitMs[unit] <= Number.MAX_SAFE_INTEGER)) throw wrong();
+    return toMs(value, unit);
   }
   const text = value.trim();
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * unitMs[unit];
-  if (text.length > 40 || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) throw wrong();
+  if (text.length > 40) throw wrong();
+  if (/^\d+(\.\d+)?$/.test(text)) return parseDurationMs(Number(text), unit, field);
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) throw wrong();
   let totalMs = 0;
   for (const [, amount, name] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
-    totalMs += Number(amount) * unitMs[name as keyof typeof unitMs];
+    totalMs += toMs(Number(amount), name as keyof typeof unitMs);
   }
+  if (totalMs > Number.MAX_SAFE_INTEGER) throw wrong();
   return totalMs;
+}
+
+/** Milliseconds to the nearest microsecond, so that 1.1 s is 1100 ms and whole milliseconds survive being written in hours. */
+function toMs(amount: number, unit: keyof typeof unitMs): number {
+  const milliseconds = amount * unitMs[unit];
+  return milliseconds < 1e12 ? Math.round(milliseconds * 1_000) / 1_000 : Math.round(milliseconds);
 }
 
 const unitNames = { ms: 'milliseconds', s: 'seconds', h: 'hours' } as const;

@@ -11,9 +11,18 @@ export { StreamChunkKind, type StreamChunk } from './stream-chunk.ts';
 export type { HealthStatus } from './health-status.ts';
 export { Department, Domain } from './domain.ts';
 export { assertJsonValue, type JsonObject, type JsonValue } from './json-value.ts';
+export {
+  EnvironmentVariableNotFoundError,
+  findReferences,
+  hasReferences,
+  resolveDocument,
+  resolveReferences,
+  type Environment,
+  type EnvironmentReference,
+} from './environment-reference.ts';
 export { nearestName } from './nearest-name.ts';
 export { DocumentError, formatPath, type DocumentIssue } from './document/document-error.ts';
-export { parseDocument, readDocument, shapeOf, type DocumentResult } from './document/parse-document.ts';
+export { parseDocument, readDocument, readDocumentInput, shapeOf, type DocumentResult, type ReadDocumentOptions } from './document/parse-document.ts';
 export { toDocument } from './document/to-document.ts';
 export { documentJsonSchema } from './document/document-json-schema.ts';
 export { documentFieldName } from './document/field-name.ts';

@@ -13,48 +13,65 @@ export interface JsonObject {
  * @throws InvalidInputError with the dotted path of the first offending value
  */
 export function assertJsonValue(value: unknown, field = 'value', maxDepth = 200): asserts value is JsonValue {
-  check(value, field, maxDepth, []);
+  check(value, { field, maxDepth, path: [], ancestors: [] });
 }
 
-function check(value: unknown, path: string, depthLeft: number, ancestors: object[]): void {
+/** Where the walk stands; the path is turned into text only when something is refused, as this runs for every entry of a journal. */
+interface Walk {
+  field: string;
+  maxDepth: number;
+  path: (string | number)[];
+  ancestors: object[];
+}
+
+function check(value: unknown, walk: Walk): void {
   switch (typeof value) {
     case 'string':
-      if (!isWellFormed(value)) refuse(path, 'holds a lone surrogate, which UTF-8 can not carry');
+      if (!value.isWellFormed()) refuse(walk, 'holds a lone surrogate, which UTF-8 can not carry');
       return;
     case 'boolean':
       return;
     case 'number':
-      if (!Number.isFinite(value)) refuse(path, `is ${String(value)}, which JSON would turn into null`);
-      if (Object.is(value, -0)) refuse(path, 'is -0, which JSON would turn into 0');
+      if (!Number.isFinite(value)) refuse(walk, `is ${String(value)}, which JSON would turn into null`);
+      if (Object.is(value, -0)) refuse(walk, 'is -0, which JSON would turn into 0');
       return;
     case 'object':
       break;
     default:
-      refuse(path, `is a ${typeof value}, which JSON can not hold`);
+      refuse(walk, `is a ${typeof value}, which JSON can not hold`);
   }
   if (value === null) return;
-  if (depthLeft === 0) refuse(path, 'is nested too deeply');
-  if (ancestors.includes(value as object)) refuse(path, 'is a cycle');
-  ancestors.push(value as object);
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) check(value[index], `${path}[${index}]`, depthLeft - 1, ancestors);
-  } else {
-    const prototype = Object.getPrototypeOf(value) as unknown;
-    if (prototype !== Object.prototype && prototype !== null) {
-      refuse(path, `is a ${(value as object).constructor.name || 'class instance'}; convert it to plain JSON first`);
-    }
-    for (const [key, item] of Object.entries(value as object)) {
-      if (!isWellFormed(key)) refuse(path, 'has a key with a lone surrogate');
-      if (item !== undefined) check(item, `${path}.${key}`, depthLeft - 1, ancestors);
-    }
+  if (walk.ancestors.length >= walk.maxDepth) refuse(walk, 'is nested too deeply');
+  if (walk.ancestors.includes(value as object)) refuse(walk, 'is a cycle');
+  walk.ancestors.push(value as object);
+  if (Array.isArray(value)) checkItems(value, walk);
+  else checkProperties(value as object, walk);
+  walk.ancestors.pop();
+}
+
+function checkItems(items: readonly unknown[], walk: Walk): void {
+  for (let index = 0; index < items.length; index += 1) {
+    walk.path.push(index);
+    check(items[index], walk);
+    walk.path.pop();
   }
-  ancestors.pop();
 }
 
-function isWellFormed(text: string): boolean {
-  return text.isWellFormed();
+function checkProperties(value: object, walk: Walk): void {
+  const prototype = Object.getPrototypeOf(value) as unknown;
+  if (prototype !== Object.prototype && prototype !== null) {
+    refuse(walk, `is a ${value.constructor.name || 'class instance'}; convert it to plain JSON first`);
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (!key.isWellFormed()) refuse(walk, 'has a key with a lone surrogate');
+    if (item === undefined) continue;
+    walk.path.push(key);
+    check(item, walk);
+    walk.path.pop();
+  }
 }
 
-function refuse(path: string, problem: string): never {
-  throw new InvalidInputError(path, problem);
+function refuse({ field, path }: Walk, problem: string): never {
+  const place = path.reduce<string>((text, segment) => (typeof segment === 'number' ? `${text}[${segment}]` : `${text}.${segment}`), field);
+  throw new InvalidInputError(place, problem);
 }

@@ -8,6 +8,8 @@ export interface DocumentIssue {
   path: string;
   /** What is wrong, what was met and how to mend it. */
   message: string;
+  /** The last segment is a key that the schema does not have. */
+  unknownKey?: true;
 }
 
 /** A document (manifest, HTTP body, configuration) does not fit its schema. Nothing of it was used. */

@@ -23,7 +23,7 @@ function rewrite(schema: AnySchema, json: Record<string, unknown>): void {
     Object.assign(json, rest, fallback === undefined ? {} : { default: toDocument(schema as z.ZodType, fallback) }, {
       anyOf: [
         { type, ...bound('minimum', minimum), ...bound('maximum', maximum), ...bound('exclusiveMinimum', exclusiveMinimum), ...bound('exclusiveMaximum', exclusiveMaximum) },
-        { type: 'string', pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$' },
+        { type: 'string', pattern: '^\\s*(\\d+(\\.\\d+)?|(\\d+(\\.\\d+)?(ms|s|m|h|d))+)\\s*$' },
       ],
     });
   }

@@ -21,7 +21,7 @@ export const nodeDisk: Disk = {
   async stat(path) {
     try {
       const found = await stat(path);
-      return { kind: found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other', size: found.size, modifiedAt: found.mtimeMs };
+      return { kind: found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other', size: found.size, modifiedAt: found.mtimeMs, permissions: found.mode & 0o777 };
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
