@@ -1,1 +1,3 @@
-export {};
+export { createOrchestrationClient, type CallOptions, type OrchestrationClient, type OrchestrationClientOptions } from './orchestration-client.ts';
+export { OrchestrationError } from './errors.ts';
+export { readServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** `GET /health`: the host is up. */
+export const HealthReply = z.looseObject({
+  status: z.literal('healthy'),
+  processCount: z.int(),
+  /** What an acknowledgement means: `standard`, synced to the journal's disk, or `memory`. */
+  durability: z.enum(['standard', 'memory']),
+});
+export type HealthReply = z.output<typeof HealthReply>;
+
+/** `GET /ready`: whether the host has finished starting and is not draining. */
+export const ReadyReply = z.looseObject({
+  status: z.enum(['ready', 'starting', 'draining']),
+});
+export type ReadyReply = z.output<typeof ReadyReply>;
