@@ -1,1 +1,20 @@
-export type { ModelChunk, ModelFinishReason, ModelMessage, ModelProvider, ModelRequest, ModelTool, ModelToolCall, ModelUsage } from './model-provider.ts';
+export type { InvalidToolCall, ModelChunk, ModelFinishReason, ModelMessage, ModelProvider, ModelRequest, ModelTool, ModelToolCall, ModelUsage } from './model-provider.ts';
+export { createModelProvider, registerModelProvider, registeredModelProviders, type ModelProviderFactory } from './create-model-provider.ts';
+export { ModelProviderOptions, type ModelProviderDeps, type ModelProviderSettings } from './provider-options.ts';
+export { priceTable, type ModelPrice, type PriceTable } from './price-table.ts';
+export { pricesAsOf } from './known-prices.ts';
+export {
+  ModelAbortedError,
+  ModelError,
+  ModelProviderMissingError,
+  ModelProviderUnknownError,
+  ModelRateLimitedError,
+  ModelRequestRefusedError,
+  ModelScriptNoRuleError,
+  ModelScriptUnreadableError,
+  ModelSettingMissingError,
+  ModelStreamBrokenError,
+  ModelTimeoutError,
+  ModelUnauthorizedError,
+  ModelUnavailableError,
+} from './errors.ts';

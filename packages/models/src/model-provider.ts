@@ -12,6 +12,18 @@ export interface ModelToolCall {
   id: string;
   name: string;
   arguments: JsonObject;
+  /** Opaque data that some providers want back unchanged with the call (Gemini's thought signatures). */
+  providerMetadata?: JsonObject;
+}
+
+/** A call whose arguments are no JSON object. It is never executed: the loop answers it with an error result, so that the model can try again. */
+export interface InvalidToolCall {
+  id: string;
+  name: string;
+  /** As the model wrote them, cut at 2,000 characters. */
+  rawArguments: string;
+  /** What is wrong, readable for the model. */
+  problem: string;
 }
 
 /** A tool as the model sees it. */
@@ -31,7 +43,7 @@ export interface ModelRequest {
   /** The same for every attempt of one model call; sent to providers that take one. */
   idempotencyKey?: string;
   /** Facts for providers that are not a model, such as `scripted`: the run, and the turn counted from 1. */
-  run?: { runId: string; turn: number; processName: string };
+  run?: { runId: string; turn: number; processName: string; triggerType?: string };
 }
 
 /** Tokens of one call. `cachedInputTokens` are part of `inputTokens`. */
@@ -43,10 +55,11 @@ export interface ModelUsage {
 
 export type ModelFinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter' | 'other';
 
-/** A piece of a streamed answer; `finish` comes last, once. */
+/** A piece of a streamed answer; `finish` comes last, once. Tool calls come complete, after the text, when the provider has ended the answer in good order. */
 export type ModelChunk =
   | { type: 'text'; text: string }
   | { type: 'tool_call'; toolCall: ModelToolCall }
+  | { type: 'invalid_tool_call'; toolCall: InvalidToolCall }
   | { type: 'finish'; reason: ModelFinishReason; usage: ModelUsage; responseId?: string; metadata?: JsonValue };
 
 /** One model of one provider. */

@@ -1,1 +1,2 @@
-export {};
+export { aiSdkModel, type AiSdkModelTraits } from './ai-sdk-model.ts';
+export { anthropicModel, googleModel, openAiCompatibleModel, openAiModel } from './hosted-models.ts';

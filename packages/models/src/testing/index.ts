@@ -1,1 +1,2 @@
-export {};
+export { describeModelProviderContract, type ModelProviderFixture } from './model-provider-contract.ts';
+export { collectAnswer, type CollectedAnswer } from './collect-answer.ts';

@@ -1,0 +1,2 @@
+export { startFakeModelServer, type FakeModelServer, type FakeModelServerOptions } from './fake-model-server.ts';
+export type { FakeModelCall, FakeModelFault, FakeModelReply } from './fake-model-call.ts';
