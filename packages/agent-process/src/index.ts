@@ -1,1 +1,16 @@
-export {};
+export { AgentContext, WriteDeniedError, type AgentContextOptions, type ContextStore, type StateEntry } from './context/agent-context.ts';
+export type { ContextState, StateRecord } from './context/context-projection.ts';
+export { ConversationBuffer, type ConversationMessage } from './conversation/conversation-buffer.ts';
+export { EventRefusedError, FeatureNotAvailableError, ProcessExistsError, ProcessHibernatedError, ProcessNotFoundError, ProcessStateError, RunFailedError, UnknownEffectError } from './errors.ts';
+export type { LifecycleState } from './lifecycle/lifecycle-projection.ts';
+export { ProcessLifecycle, type LifecycleStore, type ProcessTransition, type TransitionListener } from './lifecycle/process-lifecycle.ts';
+export { ProcessState, validTransitions } from './lifecycle/process-state.ts';
+export type { MailboxState, PendingEvent } from './mailbox/mailbox-projection.ts';
+export { AgentProcess, type AgentProcessInit, type Initiator, type ProcessUpdate } from './process/agent-process.ts';
+export type { DeadLetter } from './process/dead-letters.ts';
+export { processProjections, type ProcessProjections } from './process/process-projections.ts';
+export type { ProcessStatus } from './process/process-status.ts';
+export type { WaitingEffect } from './process/waiting-effects.ts';
+export { AgentRuntime, type AddProcessOptions, type StartReport } from './runtime/agent-runtime.ts';
+export { DistributedConfig, RuntimeConfig } from './runtime/runtime-config.ts';
+export type { ProcessPlace, RuntimeDependencies, RuntimeOptions } from './runtime/runtime-dependencies.ts';

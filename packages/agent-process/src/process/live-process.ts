@@ -1,0 +1,127 @@
+import { describeError, type Logger } from '@cortex-runtime/core';
+import type { ProcessConfig } from '@cortex-runtime/manifest';
+import type { ModelProvider } from '@cortex-runtime/models';
+import type { ToolSource } from '@cortex-runtime/plugins';
+import { createTrigger, parseFilter, triggerIdOf, type TriggerConfig, type TriggerEvent, type TriggerMemory } from '@cortex-runtime/triggers';
+
+import { TriggerListener } from '../triggers/trigger-listener.ts';
+import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
+
+export interface LiveProcessPorts {
+  processName: string;
+  baseDirectory: string;
+  logger: Logger;
+  memoryOf(triggerId: string): TriggerMemory;
+  /** Called before a trigger starts, so that its first start is in the journal. */
+  onTriggerStart(triggerId: string, triggerType: string): void;
+  accept(event: TriggerEvent): Promise<'accepted' | 'duplicate'>;
+  onFiltered(): void;
+}
+
+/** What is only there while a process runs: its triggers, its model and its tool sources. */
+export class LiveProcess {
+  readonly #deps: RuntimeDependencies;
+  readonly #ports: LiveProcessPorts;
+  #listeners: TriggerListener[] = [];
+  #model: Promise<ModelProvider> | undefined;
+  #sources: ToolSource[] | undefined;
+  isLanguageModel = true;
+
+  constructor(deps: RuntimeDependencies, ports: LiveProcessPorts) {
+    this.#deps = deps;
+    this.#ports = ports;
+  }
+
+  get triggerCount(): number {
+    return this.#listeners.length;
+  }
+
+  /** Builds the model and starts every trigger. When one fails, those that had started are stopped again and the error is thrown on. */
+  async start(config: ProcessConfig): Promise<void> {
+    await this.model(config);
+    try {
+      for (const trigger of config.triggers) await this.#startTrigger(trigger);
+    } catch (error) {
+      await this.stopTriggers();
+      throw error;
+    }
+  }
+
+  /** The model of the process; made once, and again after `release`. */
+  model(config: ProcessConfig): Promise<ModelProvider> {
+    this.#model ??= this.#deps.createModel(config, { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory }).then(
+      (model) => {
+        this.isLanguageModel = model.isLanguageModel;
+        return model;
+      },
+      (error: unknown) => {
+        this.#model = undefined;
+        throw error;
+      },
+    );
+    return this.#model;
+  }
+
+  /** The tool sources of the process; connected by their first use. */
+  sources(config: ProcessConfig): readonly ToolSource[] {
+    this.#sources ??= Object.entries(config.servers).map(([name, server]) =>
+      this.#deps.createToolSource(name, server, { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory, toolTimeoutMs: config.toolTimeoutMs }),
+    );
+    return this.#sources;
+  }
+
+  async stopTriggers(): Promise<void> {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    await Promise.all(
+      listeners.map((listener) =>
+        listener.stop().catch((error: unknown) => {
+          this.#ports.logger.warn({ triggerId: listener.trigger.triggerId, error: describeError(error) }, 'a trigger did not stop cleanly');
+        }),
+      ),
+    );
+  }
+
+  /** Closes model and tool sources; the next use makes them again. */
+  async release(): Promise<void> {
+    const sources = this.#sources ?? [];
+    this.#sources = undefined;
+    this.#model = undefined;
+    await Promise.all(
+      sources.map((source) =>
+        source.close().catch((error: unknown) => {
+          this.#ports.logger.warn({ source: source.name, error: describeError(error) }, 'a tool source did not close cleanly');
+        }),
+      ),
+    );
+  }
+
+  async #startTrigger(config: TriggerConfig): Promise<void> {
+    const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker } = this.#deps;
+    const triggerId = triggerIdOf(config);
+    const trigger = createTrigger(config, {
+      processName: this.#ports.processName,
+      clock,
+      random,
+      disk,
+      createId,
+      scheduler,
+      webhookRoutes,
+      logger: this.#ports.logger,
+      memory: this.#ports.memoryOf(triggerId),
+      baseDirectory: this.#ports.baseDirectory,
+      ...(eventBus === undefined ? {} : { eventBus }),
+      ...(broker === undefined ? {} : { broker }),
+    });
+    const filter = config.filterExpression === undefined ? undefined : parseFilter(config.filterExpression);
+    this.#ports.onTriggerStart(triggerId, config.type);
+    const listener = new TriggerListener(trigger, filter, {
+      clock,
+      logger: this.#ports.logger,
+      accept: (event) => this.#ports.accept(event),
+      onFiltered: () => this.#ports.onFiltered(),
+    });
+    await listener.start();
+    this.#listeners.push(listener);
+  }
+}

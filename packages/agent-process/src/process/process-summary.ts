@@ -1,0 +1,59 @@
+import type { LifecycleState } from '../lifecycle/lifecycle-projection.ts';
+import type { MailboxState } from '../mailbox/mailbox-projection.ts';
+import type { ConversationState } from '../conversation/conversation-projection.ts';
+import type { CountersState } from './counters-projection.ts';
+import type { ProcessState } from '../lifecycle/process-state.ts';
+
+/** What stays in memory of a process that hibernates. */
+export interface ProcessSummary {
+  state: ProcessState;
+  state_reason: string;
+  started_at: string | null;
+  execution_mode: string;
+  model: string;
+  journal_level: string;
+  invocation_count: number;
+  consecutive_failures: number;
+  restart_count: number;
+  conversation_messages: number;
+  pending_count: number;
+  queue_size: number;
+  pending_retries: number;
+  dead_letter_count: number;
+  waiting_effects: number;
+  cost: number;
+  last_activity: string | null;
+}
+
+export function summarise(
+  states: { lifecycle: LifecycleState; mailbox: MailboxState; conversation: ConversationState; counters: CountersState },
+  config: { executionMode: string; model: string; journal: { level: string } },
+  waitingEffects: number,
+): ProcessSummary {
+  const { lifecycle, mailbox, conversation, counters } = states;
+  let queued = 0;
+  let retries = 0;
+  for (const pending of Object.values(mailbox.pending)) {
+    if (pending.state !== 'running') queued += 1;
+    if (pending.state === 'retry') retries += 1;
+  }
+  return {
+    state: lifecycle.state,
+    state_reason: lifecycle.history.at(-1)?.reason ?? '',
+    started_at: lifecycle.started_at,
+    execution_mode: config.executionMode,
+    model: config.model,
+    journal_level: config.journal.level,
+    invocation_count: counters.invocation_count,
+    consecutive_failures: counters.consecutive_failures,
+    restart_count: counters.restart_count,
+    conversation_messages: conversation.messages.length,
+    pending_count: mailbox.pending_count,
+    queue_size: queued,
+    pending_retries: retries,
+    dead_letter_count: mailbox.dead_letter_count,
+    waiting_effects: waitingEffects,
+    cost: counters.cost,
+    last_activity: counters.last_activity,
+  };
+}

@@ -1,0 +1,58 @@
+import { backoffMs, describeError, type Clock, type Logger, type Timer } from '@cortex-runtime/core';
+import type { ProcessConfig } from '@cortex-runtime/manifest';
+
+import type { OwnEntry } from '../mailbox/mailbox-worker.ts';
+
+export interface RestartPolicyPorts {
+  clock: Clock;
+  logger: Logger;
+  config(): ProcessConfig;
+  /** Restarts since the last successful run. */
+  restartCount(): number;
+  record(entry: OwnEntry): Promise<void>;
+  start(): Promise<void>;
+}
+
+const maxWaitMs = 60_000;
+
+/** Starts a failed process again, with doubling waits, until `max_restarts` without a successful run in between. Any explicit start, stop or removal cancels a pending restart. */
+export class RestartPolicy {
+  readonly #ports: RestartPolicyPorts;
+  #pending: Timer | undefined;
+
+  constructor(ports: RestartPolicyPorts) {
+    this.#ports = ports;
+  }
+
+  cancel(): void {
+    this.#pending?.cancel();
+    this.#pending = undefined;
+  }
+
+  async onFailed(reason: string): Promise<void> {
+    const { clock, logger } = this.#ports;
+    const { restartPolicy, maxRestarts, restartBackoffMs } = this.#ports.config();
+    if (restartPolicy === 'never') return;
+    const restarts = this.#ports.restartCount();
+    if (restarts >= maxRestarts) {
+      await this.#ports.record({ entryType: 'restart_exhausted', data: { reason, restarts } });
+      logger.error({ reason, restarts }, 'the process failed again and is not restarted any more');
+      return;
+    }
+    const waitMs = backoffMs(restarts + 1, { baseMs: restartBackoffMs, maxMs: maxWaitMs });
+    logger.warn({ reason, waitMs, attempt: restarts + 1 }, 'the failed process is started again');
+    this.#pending = clock.setTimer(waitMs, () => {
+      this.#pending = undefined;
+      void this.#restart(reason, restarts + 1);
+    });
+  }
+
+  async #restart(reason: string, attempt: number): Promise<void> {
+    try {
+      await this.#ports.record({ entryType: 'restart', data: { reason, attempt } });
+      await this.#ports.start();
+    } catch (error) {
+      await this.onFailed(describeError(error)).catch((failure: unknown) => this.#ports.logger.error({ error: describeError(failure) }, 'a restart could not be recorded'));
+    }
+  }
+}

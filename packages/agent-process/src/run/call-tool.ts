@@ -1,0 +1,113 @@
+import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type JsonValue, type StreamChunk } from '@cortex-runtime/core';
+import type { ModelToolCall } from '@cortex-runtime/models';
+import { capResult, ToolOutcomeUnknownError, validateArguments, type Tool, type ToolCallContext, type ToolResult } from '@cortex-runtime/plugins';
+
+import type { EffectOutcome, EffectRunner } from './effect-runner.ts';
+import type { ToolSet } from './tool-set.ts';
+
+export interface CallToolInput {
+  call: ModelToolCall;
+  effectId: string;
+  runId: string;
+  processName: string;
+  tools: ToolSet;
+  effects: EffectRunner;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Milliseconds, for tools that do not bring their own. */
+  timeoutMs: number;
+  maxResultChars: number;
+  publish: (chunk: StreamChunk) => void;
+}
+
+export type CallToolOutcome = { status: 'done'; result: ToolResult } | { status: 'unknown'; effectId: string };
+
+/** One tool call as a journaled effect. What the model did wrong (no such tool, arguments that do not fit) and what a tool throws come back as results that say so. */
+export async function callTool(input: CallToolInput): Promise<CallToolOutcome> {
+  const { call, tools, clock, publish } = input;
+  publish({ kind: StreamChunkKind.TOOL_CALL, data: JSON.stringify(call.arguments), metadata: { id: call.id, name: call.name } });
+  const tool = tools.get(call.name);
+  const startedAt = clock.monotonic();
+  const outcome: EffectOutcome = await input.effects.run(
+    {
+      effectId: input.effectId,
+      runId: input.runId,
+      kind: 'tool',
+      name: call.name,
+      input: { args: call.arguments, tool_call_id: call.id },
+      onUnknown: tool?.onUnknown ?? 'retry',
+      ...probeOf(tool, input),
+    },
+    async ({ idempotencyKey }) => {
+      const result = await execute(tool, call, contextOf(input, idempotencyKey), input);
+      return {
+        tool_call_id: call.id,
+        content: capResult(result.content, input.maxResultChars),
+        ...(result.structured === undefined || tooLarge(result.structured, input.maxResultChars) ? {} : { structured: result.structured }),
+        is_error: result.isError,
+        duration_ms: Math.round(clock.monotonic() - startedAt),
+      };
+    },
+  );
+  if (outcome.status === 'unknown') return { status: 'unknown', effectId: outcome.effectId };
+  const { content, is_error } = outcome.outcome as { content: string; is_error: boolean };
+  publish({ kind: StreamChunkKind.TOOL_RESULT, data: content, metadata: { tool_call_id: call.id, name: call.name, is_error, served: outcome.served } });
+  return { status: 'done', result: { content, isError: is_error } };
+}
+
+async function execute(tool: Tool | undefined, call: ModelToolCall, context: ToolCallContext, input: CallToolInput): Promise<ToolResult> {
+  if (tool === undefined) return { content: `there is no tool ${JSON.stringify(call.name)}; there are ${input.tools.names().join(', ')}`, isError: true };
+  const invalid = validateArguments(tool, call.arguments);
+  if (invalid !== undefined) return { content: invalid, isError: true };
+  const timeoutMs = tool.timeoutMs ?? input.timeoutMs;
+  const timeout = new AbortController();
+  let expire: (error: Error) => void = () => {};
+  const expired = new Promise<never>((_, reject) => (expire = reject));
+  const giveUp = (why: string) => {
+    const error = new ToolOutcomeUnknownError(tool.name, why);
+    timeout.abort(error);
+    expire(error);
+  };
+  const timer = input.clock.setTimer(timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`));
+  const onAbort = () => giveUp('the run was cut off while the call was under way');
+  input.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (input.signal.aborted) throw input.signal.reason;
+    return await Promise.race([tool.execute(call.arguments, { ...context, signal: timeout.signal }), expired]);
+  } catch (error) {
+    if (error instanceof ToolOutcomeUnknownError || (CortexError.is(error) && error.code === 'TOOL_OUTCOME_UNKNOWN')) {
+      // What changes nothing may simply be told: the model can ask again.
+      if (tool.isReadOnly && !input.signal.aborted) return { content: describeError(error), isError: true };
+      throw error;
+    }
+    if (input.signal.aborted) throw error;
+    return { content: `the tool failed: ${describeError(error)}`, isError: true };
+  } finally {
+    timer.cancel();
+    expired.catch(() => {});
+    input.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function contextOf(input: CallToolInput, idempotencyKey: string): ToolCallContext {
+  return { processName: input.processName, runId: input.runId, effectId: input.effectId, idempotencyKey, signal: input.signal };
+}
+
+function probeOf(tool: Tool | undefined, input: CallToolInput): { probe?: () => Promise<{ happened: true; outcome: JsonObject } | { happened: false }> } {
+  const probe = tool?.probe?.bind(tool);
+  if (probe === undefined) return {};
+  return {
+    async probe() {
+      const found = await probe(input.call.arguments, contextOf(input, input.effectId));
+      if (!found.happened) return { happened: false };
+      return {
+        happened: true,
+        outcome: { tool_call_id: input.call.id, content: capResult(found.result.content, input.maxResultChars), is_error: found.result.isError, served_by: 'probe' },
+      };
+    },
+  };
+}
+
+function tooLarge(value: JsonValue, maxChars: number): boolean {
+  return JSON.stringify(value).length > maxChars;
+}

@@ -1,0 +1,111 @@
+import { StreamChunkKind, type Clock, type Logger, type StreamChunk } from '@cortex-runtime/core';
+import type { ModelMessage, ModelProvider, ModelUsage } from '@cortex-runtime/models';
+
+import { RunFailedError } from '../errors.ts';
+import { callTool } from './call-tool.ts';
+import type { EffectRunner } from './effect-runner.ts';
+import { modelTurnFromDocument, modelTurnToDocument, takeModelTurn, type ModelTurn } from './model-turn.ts';
+import type { ToolSet } from './tool-set.ts';
+
+export interface RunInput {
+  runId: string;
+  processName: string;
+  /** What opens the run; see `buildPrompt`. */
+  prompt: readonly ModelMessage[];
+  model: ModelProvider;
+  modelOptions: { temperature?: number; maxOutputTokens?: number };
+  tools: ToolSet;
+  effects: EffectRunner;
+  maxTurns: number;
+  toolTimeoutMs: number;
+  maxToolResultChars: number;
+  clock: Clock;
+  logger: Logger;
+  signal: AbortSignal;
+  costOf: (modelId: string, usage: ModelUsage) => number | undefined;
+  publish: (chunk: StreamChunk) => void;
+}
+
+export type RunOutcome =
+  | { status: 'completed'; response: string; turns: number; toolCalls: number; usage: ModelUsage; cost: number | null }
+  /** Waits until a person has settled these effects; nothing of it is held in memory. */
+  | { status: 'parked'; effectIds: string[] };
+
+/**
+ * The loop of a run: one model turn, then its tool calls, each a journaled effect, until the model is done.
+ *
+ * To take an interrupted run up again is to run this again with the same `runId`: whatever has a recorded outcome is served from the journal.
+ *
+ * @throws RunFailedError when the model takes more than `maxTurns` turns; the model's and the journal's errors as they are
+ */
+export async function executeRun(input: RunInput): Promise<RunOutcome> {
+  const messages: ModelMessage[] = [...input.prompt];
+  const totals = { turns: 0, toolCalls: 0, usage: { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 }, cost: 0 as number | null };
+  for (let turn = 1; turn <= input.maxTurns; turn += 1) {
+    input.signal.throwIfAborted();
+    const answer = await modelTurn(input, messages, turn);
+    totals.turns += 1;
+    totals.usage.inputTokens += answer.usage.inputTokens;
+    totals.usage.outputTokens += answer.usage.outputTokens;
+    totals.usage.cachedInputTokens += answer.usage.cachedInputTokens;
+    totals.cost = totals.cost === null || answer.cost === null ? null : totals.cost + answer.cost;
+    if (answer.toolCalls.length === 0) {
+      input.publish({ kind: StreamChunkKind.COMPLETE, metadata: { turns: totals.turns, tool_calls: totals.toolCalls, cost: totals.cost } });
+      return { status: 'completed', response: answer.text, ...totals };
+    }
+    messages.push({ role: 'assistant', content: answer.text, toolCalls: answer.toolCalls });
+    const waiting = await callTools(input, messages, answer, turn);
+    if (waiting.length > 0) return { status: 'parked', effectIds: waiting };
+    totals.toolCalls += answer.toolCalls.length;
+  }
+  throw new RunFailedError(`the model took ${input.maxTurns} turns without an end; raise max_turns or mend the instructions`, { retryable: false });
+}
+
+async function modelTurn(input: RunInput, messages: readonly ModelMessage[], turn: number): Promise<ModelTurn> {
+  const { runId, model } = input;
+  const outcome = await input.effects.run(
+    { effectId: `${runId}/${turn}/llm`, runId, kind: 'model', name: model.modelId, input: { turn }, onUnknown: 'retry' },
+    async ({ idempotencyKey }) =>
+      modelTurnToDocument(
+        await takeModelTurn({
+          model,
+          messages,
+          tools: input.tools.modelTools(),
+          ...input.modelOptions,
+          idempotencyKey,
+          run: { runId, turn, processName: input.processName },
+          signal: input.signal,
+          clock: input.clock,
+          costOf: input.costOf,
+          publish: input.publish,
+        }),
+      ),
+  );
+  if (outcome.status === 'unknown') throw new RunFailedError(`the model call ${outcome.effectId} has no outcome`);
+  const answer = modelTurnFromDocument(outcome.outcome);
+  if (outcome.served && answer.text !== '') input.publish({ kind: StreamChunkKind.OUTPUT, data: answer.text, metadata: { served: true } });
+  return answer;
+}
+
+/** In the order in which the model wrote them: a later call may rely on an earlier one. Calls after one that waits are not begun. */
+async function callTools(input: RunInput, messages: ModelMessage[], answer: ModelTurn, turn: number): Promise<string[]> {
+  for (const [index, call] of answer.toolCalls.entries()) {
+    input.signal.throwIfAborted();
+    const outcome = await callTool({
+      call,
+      effectId: `${input.runId}/${turn}/${index}`,
+      runId: input.runId,
+      processName: input.processName,
+      tools: input.tools,
+      effects: input.effects,
+      clock: input.clock,
+      signal: input.signal,
+      timeoutMs: input.toolTimeoutMs,
+      maxResultChars: input.maxToolResultChars,
+      publish: input.publish,
+    });
+    if (outcome.status === 'unknown') return [outcome.effectId];
+    messages.push({ role: 'tool', toolCallId: call.id, toolName: call.name, content: outcome.result.content, ...(outcome.result.isError ? { isError: true } : {}) });
+  }
+  return [];
+}

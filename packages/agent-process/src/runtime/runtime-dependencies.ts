@@ -1,0 +1,48 @@
+import type { Clock, Disk, IdGenerator, Logger, Net, Random } from '@cortex-runtime/core';
+import type { Journal } from '@cortex-runtime/journal';
+import type { JournalConfig } from '@cortex-runtime/journal/config';
+import type { ProcessConfig, ServerConfig } from '@cortex-runtime/manifest';
+import type { MemoryProvider } from '@cortex-runtime/memory';
+import type { ModelProvider, ModelUsage } from '@cortex-runtime/models';
+import type { Tool, ToolSource } from '@cortex-runtime/plugins';
+import type { CronScheduler, EventSubscriber, MessageSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
+
+/** Which process a collaborator is made for, and where its relative paths begin. */
+export interface ProcessPlace {
+  processName: string;
+  baseDirectory: string;
+}
+
+/** What the runtime is wired with: the only place that knows adapters is the host. */
+export interface RuntimeDependencies {
+  clock: Clock;
+  random: Random;
+  disk: Disk;
+  net: Net;
+  logger: Logger;
+  createId: IdGenerator;
+  /** Environment variables that agents may see by their prefix. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The journal that a configuration asks for. The same journal may be given to many processes; the runtime closes none. */
+  openJournal(config: JournalConfig, place: ProcessPlace): Promise<Journal>;
+  /** Throws when the model can not be used: unknown provider, missing package, missing key. */
+  createModel(config: ProcessConfig, place: ProcessPlace): Promise<ModelProvider>;
+  createToolSource(name: string, config: ServerConfig, place: ProcessPlace & { toolTimeoutMs: number }): ToolSource;
+  /** Long-term memory that a configuration asks for; undefined for none. */
+  createMemory?(config: ProcessConfig, place: ProcessPlace): Promise<MemoryProvider | undefined>;
+  /** In-process tools that every agent gets. */
+  tools?: readonly Tool[];
+  /** USD of one model call; undefined when the model has no known price. */
+  costOf?(modelId: string, usage: ModelUsage): number | undefined;
+  scheduler: CronScheduler;
+  webhookRoutes: WebhookRoutes;
+  eventBus?: EventSubscriber;
+  broker?: MessageSubscriber;
+}
+
+export interface RuntimeOptions {
+  /** Milliseconds without work after which a process's state leaves memory; absent: never. */
+  hibernateAfterMs?: number;
+  /** Entries between two checkpoints of a process. Default 500. */
+  checkpointEvery?: number;
+}
