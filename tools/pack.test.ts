@@ -50,8 +50,11 @@ const tarballOf = (name: string): string => {
   return `file:${path}`;
 };
 
+/** What is published as code; the rest (package.json, a JSON Schema) is files. */
 const subpathsOf = ({ manifest }: Workspace): string[] =>
-  Object.keys(manifest.exports ?? {}).filter((subpath) => subpath !== './package.json').map((subpath) => manifest.name + subpath.slice(1));
+  Object.entries(manifest.exports ?? {}).filter(([, target]) => typeof target === 'object').map(([subpath]) => manifest.name + subpath.slice(1));
+
+const filesOf = ({ manifest }: Workspace): string[] => Object.values(manifest.exports ?? {}).filter((target) => typeof target === 'string');
 
 const optionalPeersOf = ({ manifest }: Workspace): string[] =>
   Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, { optional }]) => optional === true).map(([name]) => name);
@@ -103,6 +106,8 @@ describe('each package, installed alone from its tarball', () => {
     const folder = await installAlone(name);
     const siblings = readdirSync(join(folder, 'node_modules/@cortex-runtime')).map((each) => `@cortex-runtime/${each}`);
     expect(siblings.sort(), 'nothing more than its closure').toEqual([...closureOf(name), name].sort());
+
+    expect(filesOf(workspace).filter((file) => !existsSync(join(folder, 'node_modules', name, file)))).toEqual([]);
 
     const absent = optionalPeersOf(workspace).filter((peer) => !existsSync(join(folder, 'node_modules', peer)));
     const imported = await importEach(folder, subpathsOf(workspace));
