@@ -1,4 +1,17 @@
+export { AgentManifestSchema, ManifestMemory, type AgentManifest } from './agent-manifest.ts';
+export { agentManifestJsonSchema } from './agent-manifest-json-schema.ts';
 export { ContextConfig } from './context-config.ts';
+export { formatProblem, ManifestError, ManifestValidationError, type ManifestProblem } from './errors.ts';
+export { inactiveFeatures, type InactiveFeature } from './inactive-features.ts';
+export { loadDirectory, type DirectoryResult } from './load-directory.ts';
+export { loadManifest, type ManifestDependencies } from './load-manifest.ts';
+export { manifestToProcessConfig } from './manifest-to-process-config.ts';
+export { manifestWarnings, validateManifest } from './manifest-warnings.ts';
 export { OpenModeConfig } from './open-mode-config.ts';
+export { parseManifest, type LoadedManifest, type LocatedManifest, type ParseManifestOptions } from './parse-manifest.ts';
 export { ExecutionMode, ProcessConfig, TriggerDeliveryConfig } from './process-config.ts';
+export { manifestDigest, processConfigFromDocument, processConfigToDocument } from './process-config-document.ts';
+export { manifestText, saveManifest } from './save-manifest.ts';
 export { HttpServerConfig, ServerConfig, StdioServerConfig } from './server-config.ts';
+export { manifestTemplate, manifestTemplates, type ManifestTemplate } from './templates/manifest-template.ts';
+export { manifestLimits } from './yaml/limits.ts';

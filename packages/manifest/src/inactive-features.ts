@@ -1,0 +1,38 @@
+import type { ProcessConfig } from './process-config.ts';
+
+/** A setting that is read and checked, and then does nothing yet. */
+export interface InactiveFeature {
+  /** Dotted path in the process configuration's document. */
+  path: string;
+  message: string;
+}
+
+const inactive = 'accepted, has no effect in this version';
+
+/**
+ * What a configuration asks for and this version does not do. `cortex validate` shows it, and the runtime logs the same words when the agent starts, so
+ * that nobody trusts a limit that is not there.
+ */
+export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
+  const found: InactiveFeature[] = [];
+  const add = (applies: boolean, path: string, message = inactive) => {
+    if (applies) found.push({ path, message });
+  };
+  add(config.executionMode === 'open', 'execution_mode', `${inactive}: the agent runs in strict mode`);
+  for (const [index, { type }] of config.triggers.entries()) {
+    add(type === 'event' || type === 'message', `triggers[${index}]`, `${inactive}: there is no bus yet that a trigger of type ${type} could listen to`);
+  }
+  const { memoryProvider } = config.context;
+  add(memoryProvider !== undefined && memoryProvider !== 'in_memory', 'context.memory_provider', `${inactive}: only in_memory exists, the agent runs without long-term memory`);
+  add(config.secrets.enabled || Object.keys(config.secrets.secrets).length > 0, 'secrets', `${inactive}: the agent is given no secrets`);
+  add(config.budget.enabled, 'budget', `${inactive}: nothing limits what the agent spends`);
+  add(config.health.enabled, 'health', `${inactive}: behaviour is not watched`);
+  add(config.mission.enabled, 'mission', `${inactive}: progress is not judged`);
+  add(config.inbox.enabled, 'inbox', `${inactive}: people can not send messages to the agent`);
+  add(config.approval !== undefined, 'approval', `${inactive}: no tool call waits for an approval`);
+  add(config.triggerDelivery.scanPayloads, 'trigger_delivery.scan_payloads', `${inactive}: payloads are not scanned`);
+  for (const [key, name] of passedThrough) add(config[key] !== undefined && config[key] !== null, name);
+  return found;
+}
+
+const passedThrough = [['guardrails', 'guardrails'], ['observe', 'observe'], ['cache', 'cache'], ['optimizeTools', 'optimize_tools'], ['adaptive', 'adaptive']] as const;

@@ -1,0 +1,94 @@
+import { formatPath, hasReferences } from '@cortex-runtime/core';
+
+import type { AgentManifest } from './agent-manifest.ts';
+import type { ManifestProblem } from './errors.ts';
+import { inactiveFeatures } from './inactive-features.ts';
+import { loadLocated, type ManifestDependencies } from './load-manifest.ts';
+import type { LocatedManifest } from './parse-manifest.ts';
+
+interface Warning {
+  segments: (string | number)[];
+  message: string;
+}
+
+/**
+ * What is valid in a manifest and yet probably not meant: parts that are missing, secrets in plain sight, features that do nothing yet.
+ *
+ * @throws ManifestError, ManifestValidationError as `loadManifest` does
+ */
+export async function validateManifest(filePath: string, deps: ManifestDependencies): Promise<ManifestProblem[]> {
+  return manifestWarnings(await loadLocated(filePath, deps));
+}
+
+/** The warnings of a manifest that was parsed, in the order of the file. */
+export function manifestWarnings({ manifest, config, locate }: LocatedManifest): ManifestProblem[] {
+  const warnings = [...missingParts(manifest, config), ...literalSecrets(manifest), ...misreadings(manifest, config)];
+  for (const { path, message } of inactiveFeatures(config)) warnings.push({ segments: writtenAt(manifest, toSegments(path)), message });
+  if (manifest.entrypoint !== undefined) warnings.push({ segments: ['entrypoint'], message: 'accepted, has no effect in this version' });
+  return warnings
+    .map(({ segments, message }) => ({ path: formatPath(segments), message, ...locate(segments) }))
+    .sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function missingParts(manifest: AgentManifest, config: LocatedManifest['config']): Warning[] {
+  const warnings: Warning[] = [];
+  if ((config.instructions ?? '').trim() === '') warnings.push({ segments: ['instructions'], message: 'there are none; the model is told nothing about its task' });
+  if (config.triggers.length === 0) warnings.push({ segments: ['triggers'], message: 'there are none; the agent wakes only when somebody injects an event' });
+  if (Object.keys(config.servers).length === 0) warnings.push({ segments: ['servers'], message: 'there are none; the agent has no tools' });
+  return warnings.map((warning) => ({ ...warning, segments: writtenAt(manifest, warning.segments) }));
+}
+
+const secretName = /secret|token|passw|api[-_]?key|authorization|credential|private[-_]?key/i;
+
+function literalSecrets(manifest: AgentManifest): Warning[] {
+  const warnings: Warning[] = [];
+  const check = (segments: (string | number)[], value: string | undefined) => {
+    if (value === undefined || value === '' || hasReferences(value)) return;
+    warnings.push({ segments: writtenAt(manifest, segments), message: 'is a secret in plain sight; write ${NAME} and set the environment variable NAME' });
+  };
+  for (const [name, value] of Object.entries(manifest.secrets?.secrets ?? manifest.config?.secrets?.secrets ?? {})) check(['secrets', 'secrets', name], value);
+  for (const [index, trigger] of (manifest.triggers ?? manifest.config?.triggers ?? []).entries()) check(['triggers', index, 'hmac_secret'], trigger.hmacSecret);
+  for (const [name, server] of Object.entries(manifest.servers ?? manifest.config?.servers ?? {})) {
+    if ('url' in server) {
+      check(['servers', name, 'bearer_token'], server.bearerToken);
+      check(['servers', name, 'api_key'], server.apiKey);
+      for (const [header, value] of Object.entries(server.headers ?? {})) if (secretName.test(header)) check(['servers', name, 'headers', header], value);
+    } else {
+      for (const [variable, value] of Object.entries(server.env ?? {})) if (secretName.test(variable)) check(['servers', name, 'env', variable], value);
+    }
+  }
+  check(['model_options', 'api_key'], (manifest.modelOptions ?? manifest.config?.modelOptions)?.apiKey);
+  return warnings;
+}
+
+function misreadings(manifest: AgentManifest, config: LocatedManifest['config']): Warning[] {
+  const warnings: Warning[] = [];
+  const warn = (segments: (string | number)[], message: string) => warnings.push({ segments: writtenAt(manifest, segments), message });
+  for (const [index, trigger] of (manifest.triggers ?? manifest.config?.triggers ?? []).entries()) {
+    const at = (key: string) => ['triggers', index, key];
+    if (trigger.type === 'webhook') {
+      if (trigger.hmacSecret === undefined) warn(['triggers', index], 'the webhook is not signed: whoever reaches the port can wake the agent; set hmac_secret');
+      if (trigger.webhookPort !== undefined) warn(at('webhook_port'), "has no effect: webhooks are served on the host's one port, under /hooks/NAME");
+      if (trigger.webhookHost !== undefined) warn(at('webhook_host'), "has no effect: webhooks are served on the host's own address");
+    }
+    if (trigger.cronExpression?.trim().split(/\s+/).length === 6 && trigger.cronSeconds === undefined) {
+      warn(at('cron_expression'), 'has six fields; the first is read as the seconds. Set cron_seconds to first, or to last if the seconds stand at the end');
+    }
+  }
+  const hasOpenMode = manifest.openMode !== undefined || manifest.config?.openMode !== undefined;
+  if (hasOpenMode && config.executionMode === 'strict') warn(['open_mode'], 'is ignored while execution_mode is strict');
+  return warnings;
+}
+
+/** Where a setting really stands: at the top, under `config`, or in the short forms `memory` and `world`. */
+function writtenAt(manifest: AgentManifest, segments: readonly (string | number)[]): (string | number)[] {
+  const [section, key] = segments;
+  if (section === 'context' && key === 'memory_provider' && manifest.memory !== undefined) return ['memory', 'provider'];
+  const camel = String(section).replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const isUnderConfig = manifest.config !== undefined && Object.hasOwn(manifest.config, camel) && !Object.hasOwn(manifest, camel);
+  return isUnderConfig ? ['config', ...segments] : [...segments];
+}
+
+function toSegments(path: string): (string | number)[] {
+  return [...path.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
+}
