@@ -42,8 +42,8 @@ export class ModelSettingMissingError extends CortexError {
   /** Environment variable that would supply it. */
   readonly variable: string;
 
-  constructor(modelId: string, variable: string, what: string) {
-    super(`model ${modelId} needs ${what}: set ${variable}`);
+  constructor(modelId: string, variable: string, what: string, options?: ErrorOptions) {
+    super(`model ${modelId} needs ${what}: set ${variable}`, options);
     this.variable = variable;
   }
 }

@@ -1,3 +1,4 @@
+import { EnvironmentVariableNotFoundError, resolveReferences } from '@cortex-runtime/core';
 import type { LanguageModelV3 } from '@ai-sdk/provider';
 
 import type { ModelProviderFactory } from '../create-model-provider.ts';
@@ -63,10 +64,10 @@ function requireKey(deps: ModelProviderDeps, { apiKey }: ModelProviderSettings, 
 
 /** A key or URL may be a reference, so that the manifest that holds it holds no secret. */
 function resolve(deps: ModelProviderDeps, modelId: string, text: string): string {
-  return text.replaceAll(/\$\{(\w+)(?::-([^}]*))?\}/g, (_whole, variable: string, fallback: string | undefined) => {
-    const value = deps.environment[variable];
-    if (value !== undefined && value !== '') return value;
-    if (fallback !== undefined) return fallback;
-    throw new ModelSettingMissingError(modelId, variable, 'a value for a reference in its options');
-  });
+  try {
+    return resolveReferences(text, deps.environment);
+  } catch (error) {
+    if (error instanceof EnvironmentVariableNotFoundError) throw new ModelSettingMissingError(modelId, error.variable, 'a value for a reference in its options', { cause: error });
+    throw error;
+  }
 }
