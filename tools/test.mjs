@@ -19,12 +19,14 @@ function run(title, program, args) {
   console.log(`\n── ${title} (${seconds()})`);
   return new Promise((resolve) => {
     const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PATH: path } });
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: path } });
     let output = '';
-    child.stdout.on('data', (chunk) => {
-      process.stdout.write(chunk);
-      output += chunk;
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk) => {
+        process.stdout.write(chunk);
+        output += chunk;
+      });
+    }
     child.on('error', (error) => resolve({ exitCode: 1, output: `${output}\n${error.message}` }));
     child.on('close', (exitCode) => resolve({ exitCode: exitCode ?? 1, output }));
   });
@@ -45,7 +47,7 @@ function countTests(folder) {
 /** Nx lists what failed as `- project:target`. */
 function failedTasks({ exitCode, output }) {
   if (exitCode === 0) return [];
-  const listed = output.replace(/\u001b\[[0-9;]*m/g, '').split('Failed tasks:')[1]?.matchAll(/^- (\S+)$/gm) ?? [];
+  const listed = output.replace(/\u001b\[[0-9;]*m/g, '').split('Failed tasks:')[1]?.matchAll(/^- (\S+?)\s*$/gm) ?? [];
   const tasks = [...listed].map(([, task]) => task);
   return tasks.length > 0 ? tasks : ['nx run-many'];
 }
