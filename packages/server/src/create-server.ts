@@ -23,7 +23,7 @@ import { StreamHub } from './stream/stream-hub.ts';
 export interface CortexServer {
   /** @throws ServerStartError when the address can not be bound */
   listen(host: string, port: number): Promise<{ host: string; port: number; url: string }>;
-  /** Takes no new connection, ends streams, and waits for requests that are being answered. */
+  /** Takes no new connection, ends streams, and waits for requests that are being answered, at most `closeGraceMs`. */
   close(): Promise<void>;
 }
 
@@ -102,7 +102,15 @@ export function createServer(deps: ServerDependencies, options: ServerOptions): 
       const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
       return { host, port: bound, url: `http://${shown}:${bound}` };
     },
-    close: () => app.close(),
+    async close() {
+      // Keep-alive connections whose client has not noticed the end would hold the server open until they time out.
+      const grace = deps.clock.setTimer(settings.closeGraceMs, () => app.server.closeAllConnections());
+      try {
+        await app.close();
+      } finally {
+        grace.cancel();
+      }
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { CortexError, JsonValue, StreamChunk } from '@cortex-runtime/core';
+import type { JsonValue, StreamChunk } from '@cortex-runtime/core';
+import type { TriggerEvent } from '@cortex-runtime/triggers';
 
 /** A piece of a run while it happens. */
 export interface RunUpdate {
@@ -20,13 +21,23 @@ export interface ServedProcess {
   /** Resolves when the event is durable. */
   inject(event: { payload: JsonValue; triggerType?: string; eventId?: string }): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }>;
   status(): object;
-  deadLetters(): Promise<readonly object[]>;
+  deadLetters(): Promise<readonly ServedDeadLetter[]>;
   redeliver(eventId?: string): Promise<readonly string[]>;
   clearDeadLetters(): Promise<number>;
   waitingEffects(): Promise<readonly object[]>;
   resolveEffect(effectId: string, resolution: 'happened' | 'not-happened' | 'retry', options?: { result?: JsonValue; by?: string }): Promise<void>;
   readJournal(query?: { limit?: number; entryType?: string | readonly string[]; sinceSeq?: number; direction?: 'forward' | 'backward' }): Promise<readonly ServedJournalEntry[]>;
   subscribe(listener: (update: RunUpdate) => void): () => void;
+}
+
+/** An event that was given up. */
+export interface ServedDeadLetter {
+  event: TriggerEvent;
+  reason: string;
+  error: string | undefined;
+  attempts: number;
+  /** Milliseconds since the Unix epoch. */
+  deadLetteredAt: number;
 }
 
 export interface ServedJournalEntry {
@@ -47,7 +58,7 @@ export interface ServedRuntime {
   getProcess(name: string): ServedProcess;
   listProcesses(): readonly { name: string; state: string; processId: string }[];
   status(): { processCount: number; processes: Record<string, object> };
-  startAll(): Promise<{ started: readonly string[]; failed: readonly { name: string; error: Error | CortexError }[]; skipped: readonly { name: string; reason: string }[] }>;
+  startAll(): Promise<{ started: readonly string[]; failed: readonly { name: string; error: unknown }[]; skipped: readonly { name: string; reason: string }[] }>;
   startProcess(name: string): Promise<void>;
   stopProcess(name: string): Promise<void>;
   restartProcess(name: string): Promise<void>;

@@ -34,6 +34,8 @@ export const ServerOptions = z.strictObject({
   headersTimeoutMs: z.int().min(1).default(10_000),
   /** Milliseconds in which a whole request must have come. */
   requestTimeoutMs: z.int().min(1).default(30_000),
+  /** Milliseconds that closing waits for connections to end by themselves. */
+  closeGraceMs: z.int().min(0).default(5_000),
   /** Bytes that are held back for a slow client of a stream before it is cut off. */
   maxStreamBufferBytes: z.int().min(1_024).default(1024 * 1024),
   /** Updates of each process that are kept for clients that come back. */

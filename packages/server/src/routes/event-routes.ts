@@ -1,6 +1,8 @@
 import { assertJsonValue } from '@cortex-runtime/core';
 import { InjectRequest, RedeliverRequest } from '@cortex-runtime/orchestration-client/contract';
+import { triggerEventToDocument } from '@cortex-runtime/triggers';
 
+import type { ServedDeadLetter } from '../served-runtime.ts';
 import { bodyOf, processOf, type RouteGroup } from './route-context.ts';
 
 /** Routes that bring events to an agent, and back. */
@@ -16,7 +18,7 @@ export const eventRoutes: RouteGroup = (app, context) => {
   app.get('/processes/:name/dead-letters', async (request) => {
     const target = processOf(context, request);
     const letters = await target.deadLetters();
-    return { name: target.name, dead_letters: letters, count: letters.length };
+    return { name: target.name, dead_letters: letters.map(deadLetterDocument), count: letters.length };
   });
 
   app.post('/processes/:name/dead-letters/redeliver', async (request) => {
@@ -30,3 +32,14 @@ export const eventRoutes: RouteGroup = (app, context) => {
     return { name: target.name, cleared: await target.clearDeadLetters() };
   });
 };
+
+function deadLetterDocument({ event, reason, error, attempts, deadLetteredAt }: ServedDeadLetter) {
+  return {
+    event_id: event.eventId,
+    reason,
+    ...(error === undefined ? {} : { error }),
+    attempts,
+    dead_lettered_at: new Date(deadLetteredAt).toISOString(),
+    event: triggerEventToDocument(event),
+  };
+}

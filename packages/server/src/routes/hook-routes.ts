@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { WebhookRequest } from '@cortex-runtime/triggers';
 
 import type { RemoteAddress } from '../access/remote-address.ts';
@@ -9,11 +9,8 @@ import type { RouteContext } from './route-context.ts';
 
 /** Serves `/hooks/{process}{webhook_path}`: raw bytes in, the trigger's own answer out. */
 export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteAddress: RemoteAddress): void {
-  // Signatures are over the bytes as they came, so nothing parses them here; and they are read only once a route has named its limit.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-
-  app.all('/hooks/*', async (request, reply) => {
+  // Answered before any parsing: signatures are over the bytes as they came, whatever their content type, and they are read only once a route has named its limit.
+  const serve = async (request: FastifyRequest, reply: FastifyReply) => {
     const { processName, path } = splitHookPath(request.url);
     const route = deps.webhookRoutes.find(processName, path);
     if (deps.phase() === 'draining' || (route === undefined && deps.phase() === 'starting')) {
@@ -30,7 +27,8 @@ export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteA
       remote: remoteAddress(request.socket.remoteAddress, headersOf(request.raw)['x-forwarded-for']),
     });
     return reply.code(answer.status).headers(answer.headers ?? {}).send(answer.body);
-  });
+  };
+  app.all('/hooks/*', { onRequest: serve }, () => undefined);
 }
 
 function splitHookPath(url: string): { processName: string; path: string } {
@@ -47,8 +45,7 @@ function splitHookPath(url: string): { processName: string; path: string } {
 async function readBody(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new HttpError(413, 'BODY_TOO_LARGE', `the body is larger than the ${maxBytes} bytes that this webhook takes`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const stream = request.body as IncomingMessage | undefined;
-  if (stream === undefined) return new Uint8Array();
+  const stream = request.raw;
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {

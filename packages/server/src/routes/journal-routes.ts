@@ -8,7 +8,7 @@ import { processOf, type RouteGroup } from './route-context.ts';
 export const journalRoutes: RouteGroup = (app, context) => {
   app.get('/processes/:name/journal', async (request) => {
     const target = processOf(context, request);
-    const { limit, type, sinceSeq, direction } = parseDocument(JournalRequest, request.query, 'the query');
+    const { limit, type, sinceSeq, direction } = parseDocument(JournalRequest, { ...(request.query as object) }, 'the query');
     const types = type?.split(',').map((each) => each.trim()).filter((each) => each !== '');
     const entries = await target.readJournal({
       limit,
