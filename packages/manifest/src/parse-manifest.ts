@@ -1,6 +1,7 @@
 import { documentFieldName, formatPath, readDocumentInput, type DocumentIssue, type Environment } from '@cortex-runtime/core';
 
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
+import { checkTriggers } from './check-triggers.ts';
 import { ManifestError, ManifestValidationError, type ManifestProblem } from './errors.ts';
 import { findSettingConflicts, manifestToProcessConfig } from './manifest-to-process-config.ts';
 import { ProcessConfig } from './process-config.ts';
@@ -40,12 +41,13 @@ export function parseManifest(text: string, filePath: string, options: ParseMani
   const raw = yaml.value as Record<string, unknown>;
   // An unquoted 1.0 is a number to YAML; everybody forgets the quotes.
   const written = raw['version'] === 1 ? { ...raw, version: '1.0' } : raw;
-  const result = readDocumentInput(AgentManifestSchema, written, { environment: options.environment ?? {} });
-  const issues = result.ok ? checkMeaning(result.value) : result.issues.map(explain);
-  if (!result.ok || issues.length > 0) {
-    throw new ManifestValidationError(issues.map((issue) => locateIssue(issue, yaml)).sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)), filePath);
-  }
-  return { filePath, manifest: result.value, config: manifestToProcessConfig(result.value), locate: yaml.locate };
+  const environment = options.environment ?? {};
+  const result = readDocumentInput(AgentManifestSchema, written, { environment });
+  if (!result.ok) throw validationError(result.issues.map(explain), yaml, filePath);
+  const config = manifestToProcessConfig(result.value);
+  const issues = checkMeaning(result.value, config, environment);
+  if (issues.length > 0) throw validationError(issues, yaml, filePath);
+  return { filePath, manifest: result.value, config, locate: yaml.locate };
 }
 
 function readText(text: string, filePath: string): YamlText {
@@ -57,9 +59,10 @@ function readText(text: string, filePath: string): YamlText {
   }
 }
 
-/** What no single schema can see. */
-export function checkMeaning(manifest: AgentManifest): DocumentIssue[] {
-  return findSettingConflicts(manifest);
+/** What no schema can see. */
+export function checkMeaning(manifest: AgentManifest, config: ProcessConfig, environment: Environment): DocumentIssue[] {
+  const place = manifest.triggers === undefined ? ['config', 'triggers'] : ['triggers'];
+  return [...findSettingConflicts(manifest), ...checkTriggers(config.triggers, place, environment)];
 }
 
 const configKeys = new Set(Object.entries(ProcessConfig.shape).map(([key, schema]) => documentFieldName(key, schema)));
@@ -71,6 +74,11 @@ function explain(issue: DocumentIssue): DocumentIssue {
   return { ...issue, message: `unknown key at the top of a manifest; it belongs under config: ${formatPath(['config', String(key)])}` };
 }
 
-function locateIssue(issue: DocumentIssue, yaml: YamlText): ManifestProblem {
-  return { path: issue.path, message: issue.message, ...yaml.locate(issue.segments, issue.unknownKey === true) };
+function validationError(issues: readonly DocumentIssue[], yaml: YamlText, filePath: string): ManifestValidationError {
+  const problems = issues.map((issue): ManifestProblem & { line: number; column: number } => ({
+    path: issue.path,
+    message: issue.message,
+    ...yaml.locate(issue.segments, issue.unknownKey === true),
+  }));
+  return new ManifestValidationError(problems.sort((a, b) => a.line - b.line || a.column - b.column), filePath);
 }

@@ -7,6 +7,7 @@ import { Document } from 'yaml';
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
 import { ManifestError, ManifestValidationError } from './errors.ts';
 import type { ManifestDependencies } from './load-manifest.ts';
+import { manifestToProcessConfig } from './manifest-to-process-config.ts';
 import { checkMeaning, parseManifest } from './parse-manifest.ts';
 import { readManifestFile } from './read-manifest-file.ts';
 import { readYaml } from './yaml/read-yaml.ts';
@@ -22,7 +23,7 @@ import { updateDocument } from './yaml/update-document.ts';
 export async function saveManifest(manifest: AgentManifest, filePath: string, deps: ManifestDependencies): Promise<void> {
   const document = toDocument(AgentManifestSchema, manifest);
   const result = readDocument(AgentManifestSchema, document);
-  const issues = result.ok ? checkMeaning(manifest) : result.issues;
+  const issues = result.ok ? checkMeaning(manifest, manifestToProcessConfig(manifest), deps.environment ?? {}) : result.issues;
   if (issues.length > 0) throw new ManifestValidationError(issues, filePath);
   const existing = await deps.disk.stat(filePath);
   const text = existing === undefined ? freshText(document) : editText(await readManifestFile(deps.disk, filePath), filePath, document, deps);

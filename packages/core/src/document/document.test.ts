@@ -84,6 +84,10 @@ describe('documents', () => {
     [{ servers: { 'my server': { command: 1 } } }, 'servers["my server"].command: expected string, got 1'],
     [{ servers: { a: { comand: 'x' } } }, 'servers.a.comand: unknown key; did you mean "command"?'],
     [{ shapes: [{ kind: 'box', side_cm: 1, cool_down: 'later' }] }, 'shapes[0].cool_down: must be a number of seconds or a duration such as "90s", "5m" or "2h", got "later"'],
+    [{ servers: { a: { url: 'u', berer_token: 't' } } }, 'servers.a.berer_token: unknown key; did you mean "bearer_token"?'],
+    [{ servers: { a: { url: 'u', retry: { max_times: 'x', wait: 1 } } } }, 'servers.a.retry.max_times: expected number, got "x"'],
+    [{ servers: { a: { keep_alive: false } } }, 'servers.a.command: expected string, got nothing'],
+    [{ servers: { a: 3 } }, 'servers.a: expected object, got 3'],
     [[], '(document): expected object, got a list of 0'],
     [null, '(document): expected object, got null'],
   ])('refuse %j with the path and the fix', (raw, expected) => {
@@ -94,6 +98,11 @@ describe('documents', () => {
     expect(problems(Agent, { concurency: 2, concurrency: 0, nested: { max_retries: 'x' } })).toHaveLength(3);
     expect(() => parseDocument(Agent, { concurrency: 0, tags: 3 }, 'the manifest')).toThrow(DocumentError);
     expect(() => parseDocument(Agent, { concurrency: 0, tags: 3 }, 'the manifest')).toThrow(/^the manifest is not valid: concurrency: .*; tags: /);
+  });
+
+  it('say once that a key is misspelt, not also that the right one is missing', () => {
+    expect(problems(Agent, { servers: { a: { comand: 'x' } } })).toEqual(['servers.a.comand: unknown key; did you mean "command"?']);
+    expect(problems(Agent, { shapes: [{ kind: 'circle', radius_mm: 1 }] })).toEqual(['shapes[0].radius_mm: unknown key; did you mean "radius_cm"?']);
   });
 
   it('do not repeat a long or odd text, as it could be a secret', () => {

@@ -42,12 +42,13 @@ export function readDocumentInput<S extends z.ZodType>(schema: S, raw: unknown, 
 
 function read<S extends z.ZodType>(schema: S, raw: unknown, options: ReadDocumentOptions): { translated: unknown; parsed: DocumentResult<z.output<S>> } {
   const issues: DocumentIssue[] = [];
-  const translated = translate(schema, raw, [], { issues, environment: options.environment });
+  const context: Translation = { issues, environment: options.environment, meant: new Set(), chosen: new Map() };
+  const translated = translate(schema, raw, [], context);
   const parsed = schema.safeParse(translated);
   if (parsed.success && issues.length === 0) return { translated, parsed: { ok: true, value: parsed.data } };
   if (!parsed.success) {
     const reported = new Set(issues.map((issue) => issue.path));
-    for (const issue of flatten(parsed.error.issues, schema, translated)) if (!reported.has(issue.path)) issues.push(issue);
+    for (const issue of flatten(parsed.error.issues, schema, translated, context)) if (!reported.has(issue.path)) issues.push(issue);
   }
   return { translated, parsed: { ok: false, issues } };
 }
@@ -55,6 +56,10 @@ function read<S extends z.ZodType>(schema: S, raw: unknown, options: ReadDocumen
 interface Translation {
   issues: DocumentIssue[];
   environment: Environment | undefined;
+  /** Paths of fields that an unknown key probably meant; that they are missing needs no second message. */
+  meant: Set<string>;
+  /** By path: which option of a union a value that fits none was held against. */
+  chosen: Map<string, number>;
 }
 
 type Path = readonly (string | number)[];
@@ -135,6 +140,7 @@ function translateObject(
       const near = nearestName(name, fields.keys());
       const hint = near === undefined ? `valid keys are ${[...fields.keys()].join(', ')}` : `did you mean ${JSON.stringify(near)}?`;
       const segments = [...path, name];
+      if (near !== undefined) context.meant.add(formatPath([...path, near]));
       context.issues.push({ segments, path: formatPath(segments), message: `unknown key; ${hint}`, unknownKey: true });
     }
   }
@@ -142,20 +148,24 @@ function translateObject(
 }
 
 function translateUnion(options: readonly AnySchema[], discriminator: string | undefined, raw: unknown, path: Path, context: Translation): unknown {
-  let fallback: { value: unknown; issues: DocumentIssue[] } | undefined;
   if (typeof raw === 'string' && context.environment !== undefined && options.some((option) => z.safeParse(option, raw).success)) return raw;
-  for (const option of options) {
-    const found: DocumentIssue[] = [];
-    const value = translate(option, raw, path, { ...context, issues: found });
-    const fits = z.safeParse(option, value).success;
-    if (fits && found.length === 0) return value;
-    const chosen = discriminator !== undefined && isPlainObject(raw) && discriminatorFits(option, discriminator, raw);
-    if (chosen || (fallback === undefined && (isPlainObject(raw) ? definitionOf(unwrap(option)).type === 'object' : true))) fallback = { value, issues: found };
-    if (chosen) break;
+  let nearest: { value: unknown; attempt: Translation; misfits: number; index: number } | undefined;
+  for (const [index, option] of options.entries()) {
+    const attempt: Translation = { ...context, issues: [], meant: new Set(), chosen: new Map() };
+    const value = translate(option, raw, path, attempt);
+    const parsed = z.safeParse(option, value);
+    if (parsed.success && attempt.issues.length === 0) return value;
+    const isNamed = discriminator !== undefined && isPlainObject(raw) && discriminatorFits(option, discriminator, raw);
+    const isOfOneKind = isPlainObject(raw) === (definitionOf(unwrap(option)).type === 'object');
+    const misfits = isNamed ? -1 : attempt.issues.length + (parsed.success ? 0 : parsed.error.issues.length) + (isOfOneKind ? 0 : 1_000);
+    if (nearest === undefined || misfits < nearest.misfits) nearest = { value, attempt, misfits, index };
   }
-  if (fallback === undefined) return raw;
-  context.issues.push(...fallback.issues);
-  return fallback.value;
+  if (nearest === undefined) return raw;
+  context.issues.push(...nearest.attempt.issues);
+  for (const field of nearest.attempt.meant) context.meant.add(field);
+  for (const [place, index] of nearest.attempt.chosen) context.chosen.set(place, index);
+  context.chosen.set(formatPath(path), nearest.index);
+  return nearest.value;
 }
 
 function discriminatorFits(option: AnySchema, discriminator: string, raw: Record<string, unknown>): boolean {
@@ -163,22 +173,21 @@ function discriminatorFits(option: AnySchema, discriminator: string, raw: Record
   return field !== undefined && z.safeParse(field, raw[discriminator]).success;
 }
 
-function flatten(issues: readonly z.core.$ZodIssue[], schema: AnySchema, value: unknown): DocumentIssue[] {
+function flatten(issues: readonly z.core.$ZodIssue[], schema: AnySchema, value: unknown, context: Translation): DocumentIssue[] {
   return issues.flatMap((issue) => {
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
-      const deeper = deepest.filter((inner) => inner.path.length > 0);
-      if (deeper.length > 0) return flatten(deeper.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })), schema, value);
+    const segments = documentSegments(schema, issue.path);
+    const path = formatPath(segments);
+    if (issue.code === 'invalid_union') {
+      const inner = issue.errors[context.chosen.get(path) ?? 0] ?? [];
+      if (inner.some((each) => each.path.length > 0)) return flatten(inner.map((each) => ({ ...each, path: [...issue.path, ...each.path] })), schema, value, context);
     }
     if (issue.code === 'unrecognized_keys') return [];
-    const segments = documentSegments(schema, issue.path);
-    const met = shapeOf(at(value, issue.path));
-    return [{ segments, path: formatPath(segments), message: `${sentence(issue.message)}, got ${met}` }];
+    const met = at(value, issue.path);
+    if (met === undefined && context.meant.has(path)) return [];
+    const alternatives = issue.code === 'invalid_union' ? issue.errors.flat().map((each) => sentence(each.message)) : [];
+    const message = alternatives.length === 0 ? sentence(issue.message) : [...new Set(alternatives)].join(', or ');
+    return [{ segments, path, message: `${message}, got ${shapeOf(met)}` }];
   });
-}
-
-function depth(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map((issue) => issue.path.length));
 }
 
 /** Turns the camelCase path of a zod issue into the document's own. */
