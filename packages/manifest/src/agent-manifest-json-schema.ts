@@ -16,7 +16,7 @@ export function agentManifestJsonSchema(): Schema {
   const settings = config['properties'] as Record<string, Schema>;
   for (const [name, setting] of Object.entries(settings)) {
     // The same sections may stand at the top and under config; saying it once keeps the file small.
-    if (isDeepStrictEqual(withoutDescription(properties[name]), withoutDescription(setting))) settings[name] = { $ref: `#/properties/${name}` };
+    if (properties[name] !== undefined && isDeepStrictEqual(withoutDescription(properties[name]), withoutDescription(setting))) settings[name] = { $ref: `#/properties/${name}` };
   }
   const head = { $schema, $id: 'https://unpkg.com/@cortex-runtime/manifest/agent.schema.json', title: 'Cortex agent manifest' };
   return JSON.parse(JSON.stringify({ ...head, ...schema })) as Schema;
