@@ -63,7 +63,7 @@ for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursiv
 const tasks = await run('lint, types, tests, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'test', 'build', 'check:package']);
 const checks = [
   ['types of the tools', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
-  ['lint of the tools', 'eslint', ['tools', '--max-warnings', '0']],
+  ['lint of tools, examples and benchmarks', 'eslint', ['tools', 'examples', 'bench', '--no-error-on-unmatched-pattern']],
   ['layers, lint rules, and each package installed alone', 'vitest', ['run', '--root', 'tools']],
   ['unused files, exports and dependencies', 'knip', ['--no-progress', '--no-config-hints']],
   ['one version of each dependency', 'sherif', []],
