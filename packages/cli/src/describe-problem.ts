@@ -1,0 +1,21 @@
+import { CortexError, describeError } from '@cortex-runtime/core';
+
+import { printable } from './show/printable.ts';
+
+/** What is said about a failure, in one or two lines, and the code of its kind. */
+export function describeProblem(error: unknown): { code: string; message: string; exitCode: 1 | 2 } {
+  const code = CortexError.is(error) ? error.code : ((error as { code?: unknown } | null)?.code ?? 'UNEXPECTED');
+  const usage = code === 'USAGE' || code === 'INVALID_INPUT' || code === 'HOST_CONFIG';
+  return { code: String(code), message: printable(withAdvice(String(code), describeError(error))), exitCode: usage ? 2 : 1 };
+}
+
+function withAdvice(code: string, message: string): string {
+  switch (code) {
+    case 'UNAUTHORIZED':
+      return 'the host does not know this token; give the right one with --token or CORTEX_TOKEN (it is in the file "token" of its data directory)';
+    case 'HOST_UNREACHABLE':
+      return `${message}. Is it still starting, or was it killed? "cortex start" starts it again and goes on where it was`;
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+
+import { Command, CommanderError } from 'commander';
+
+import type { CommandContext, SharedOptions } from './command-context.ts';
+import { UsageError } from './errors.ts';
+
+/** Was the error only commander's way to end after `--help` or `--version`? */
+export function isHelpShown(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+/** The commands. Each loads its own code when it runs, so that `cortex status` does not pay for `cortex start`. */
+export function buildProgram(context: CommandContext, onExit: (code: number) => void): Command {
+  const program = new Command('cortex')
+    .description('Durable AI agents on your own machines')
+    .version(cliVersion(), '-V, --version')
+    .showSuggestionAfterError()
+    .helpCommand('help [command]', 'explain a command');
+  program.exitOverride((error) => {
+    if (error.exitCode === 0) throw error;
+    // commander has printed nothing yet (see configureOutput): main prints it as it prints every problem.
+    throw new UsageError(`${error.message.replace(/^error: /, '')}; see: cortex --help`, { cause: error });
+  });
+  program.configureOutput({ writeOut: (text) => context.terminal.out(text.replace(/\n$/, '')), writeErr: () => undefined, outputError: () => undefined });
+
+  const command = (name: string, description: string) =>
+    withShared(program.command(name).description(description).copyInheritedSettings(program));
+  const run = <A extends unknown[]>(act: (...given: A) => Promise<number>) => async (...given: A) => onExit(await act(...given));
+
+  command('start', 'start agents and keep them at work')
+    .argument('[paths...]', 'manifests, or directories of them; ./agents when left out')
+    .option('-d, --detach', 'return once the agents are at work')
+    .option('--host <address>', 'address to listen on (CORTEX_HOST, 127.0.0.1)')
+    .option('--port <number>', 'port to listen on, 0 picks a free one (CORTEX_PORT, 8000)')
+    .action(run(async (paths: string[], options: SharedOptions & { detach?: boolean; host?: string; port?: string }) => (await import('./commands/start-command.ts')).startCommand(context, paths, options)));
+  command('stop', 'let running work finish, then stop one agent or the host')
+    .argument('[name]', 'an agent; the whole host when left out')
+    .action(run(async (name: string | undefined, options: SharedOptions) => (await import('./commands/stop-command.ts')).stopCommand(context, name, options)));
+  command('status', 'show what the agents do')
+    .argument('[name]', 'everything about one agent')
+    .action(run(async (name: string | undefined, options: SharedOptions) => (await import('./commands/status-command.ts')).statusCommand(context, name, options)));
+  command('logs', "show the newest lines of the host's log")
+    .argument('[name]', 'only lines about this agent')
+    .option('-n, --lines <number>', 'how many', '20')
+    .option('-f, --follow', 'go on as lines are added')
+    .action(run(async (name: string | undefined, options: SharedOptions & { lines: string; follow?: boolean }) => (await import('./commands/logs-command.ts')).logsCommand(context, name, options)));
+  for (const [verb, description] of [['restart', 'stop and start an agent'], ['suspend', 'pause an agent: events are kept, nothing runs'], ['resume', 'end a pause']] as const) {
+    command(verb, description)
+      .argument('<name>', 'an agent')
+      .action(run(async (name: string, options: SharedOptions) => (await import('./commands/control-command.ts')).controlCommand(context, verb, name, options)));
+  }
+  command('inject', 'wake an agent with an event of your own')
+    .argument('<name>', 'an agent')
+    .requiredOption('-p, --payload <json>', 'what happened: JSON, @FILE, or - for the standard input')
+    .option('--type <name>', 'trigger type that the agent sees', 'inject')
+    .option('--event-id <id>', 'an event with the same id is taken once')
+    .action(run(async (name: string, options: SharedOptions & { payload: string; type?: string; eventId?: string }) => (await import('./commands/inject-command.ts')).injectCommand(context, name, options)));
+  command('journal', 'show the newest entries of an agent\'s journal')
+    .argument('<name>', 'an agent')
+    .option('-n, --lines <number>', 'how many', '20')
+    .option('-t, --type <types>', 'only these entry types, separated by commas')
+    .option('-f, --follow', 'go on as entries are added')
+    .action(run(async (name: string, options: SharedOptions & { lines: string; type?: string; follow?: boolean }) => (await import('./commands/journal-command.ts')).journalCommand(context, name, options)));
+  command('effects', 'list calls whose outcome is unknown')
+    .argument('[name]', 'an agent')
+    .action(run(async (name: string | undefined, options: SharedOptions) => (await import('./commands/effects-command.ts')).effectsCommand(context, name, options)));
+  command('resolve', 'say what became of a call whose outcome is unknown')
+    .argument('<effect>', 'id of the effect, or the beginning of it')
+    .argument('<resolution>', 'happened, not-happened or retry')
+    .option('--result <json>', 'what the call gave: JSON, @FILE or -')
+    .option('--by <who>', 'who decided; kept in the journal')
+    .action(run(async (effect: string, resolution: string, options: SharedOptions & { result?: string; by?: string }) => (await import('./commands/effects-command.ts')).resolveCommand(context, effect, resolution, options)));
+  command('dead-letters', 'list events that an agent gave up on')
+    .argument('<name>', 'an agent')
+    .option('--redeliver [id]', 'take them back in: all, or one')
+    .option('--clear', 'forget them')
+    .action(run(async (name: string, options: SharedOptions & { redeliver?: string | boolean; clear?: boolean }) => (await import('./commands/dead-letters-command.ts')).deadLettersCommand(context, name, options)));
+  command('validate', 'check manifests')
+    .argument('<paths...>', 'manifests, or directories of them')
+    .action(run(async (paths: string[], options: SharedOptions) => (await import('./commands/validate-command.ts')).validateCommand(context, paths, options)));
+  command('init', 'write a manifest to begin with')
+    .argument('[name]', 'name of the agent', 'my-agent')
+    .option('-t, --template <name>', 'basic, cron, webhook, file-watch or full', 'basic')
+    .option('-o, --output <file>', 'where to write it; NAME.agent when left out')
+    .option('--force', 'replace a file that is there')
+    .action(run(async (name: string, options: SharedOptions & { template: string; output?: string; force?: boolean }) => (await import('./commands/init-command.ts')).initCommand(context, name, options)));
+  command('verify', 'check a data directory: hashes, order, checkpoints, and that every event was closed once')
+    .argument('[dir]', 'a data directory; CORTEX_DATA_DIR or .cortex when left out')
+    .option('--repair', 'set damaged bytes aside so that the journal opens again; no host may run on it')
+    .action(run(async (directory: string | undefined, options: SharedOptions & { repair?: boolean }) => (await import('./commands/verify-command.ts')).verifyCommand(context, directory, options)));
+  return program;
+}
+
+function withShared(command: Command): Command {
+  return command
+    .option('--json', 'print JSON')
+    .option('--data-dir <dir>', 'data directory of the host (CORTEX_DATA_DIR, .cortex)')
+    .option('--url <url>', 'a host elsewhere')
+    .option('--token <token>', 'its bearer token (CORTEX_TOKEN)')
+    .option('--no-color', 'no colours');
+}
+
+function cliVersion(): string {
+  try {
+    return (createRequire(import.meta.url)('@cortex-runtime/cli/package.json') as { version: string }).version;
+  } catch {
+    return '0.0.0'; // bundled without its package
+  }
+}

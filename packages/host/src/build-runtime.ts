@@ -1,0 +1,47 @@
+import { AgentRuntime, type RuntimeDependencies } from '@cortex-runtime/agent-process';
+import type { Clock, Disk, IdGenerator, Logger, Net, Random } from '@cortex-runtime/core';
+import { createModelProvider, priceTable } from '@cortex-runtime/models';
+import { mcpServer } from '@cortex-runtime/plugins/mcp';
+import type { CronScheduler, WebhookRoutes } from '@cortex-runtime/triggers';
+import { InMemoryMemoryProvider } from '@cortex-runtime/memory';
+
+import type { Journals } from './open-journals.ts';
+
+export interface BuildRuntimeDeps {
+  clock: Clock;
+  random: Random;
+  disk: Disk;
+  net: Net;
+  logger: Logger;
+  createId: IdGenerator;
+  environment: Readonly<Record<string, string | undefined>>;
+  journals: Journals;
+  scheduler: CronScheduler;
+  webhookRoutes: WebhookRoutes;
+}
+
+/** Chooses the adapters of a runtime: this is the one place that knows them all. */
+export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs: number; version: string }): AgentRuntime {
+  const { clock, random, disk, net, logger, createId, environment, journals, scheduler, webhookRoutes } = deps;
+  const prices = priceTable();
+  const collaborators: RuntimeDependencies = {
+    clock, random, disk, net, logger, createId, environment, scheduler, webhookRoutes,
+    openJournal: (config, { baseDirectory }) => journals.open(config, baseDirectory),
+    createModel: (config, { processName, baseDirectory }) =>
+      createModelProvider(
+        config.model,
+        { net, clock, random, disk, environment, baseDirectory, logger: logger.child({ process: processName }) },
+        definedOnly({ ...config.modelOptions }),
+      ),
+    createToolSource: (name, config, { processName, baseDirectory, toolTimeoutMs }) =>
+      mcpServer({ clock, net, environment, logger: logger.child({ process: processName, server: name }) }, name, config, { baseDirectory, timeoutMs: toolTimeoutMs, clientVersion: options.version }),
+    createMemory: (config) => Promise.resolve(config.context.memoryProvider === 'in_memory' ? new InMemoryMemoryProvider({ clock, createId }) : undefined),
+    costOf: (modelId, usage) => prices.costOf(modelId, usage),
+  };
+  return new AgentRuntime(collaborators, options.hibernateAfterMs > 0 ? { hibernateAfterMs: options.hibernateAfterMs } : {});
+}
+
+/** Without the properties that are undefined, which strict optional properties tell from absent ones. */
+function definedOnly<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

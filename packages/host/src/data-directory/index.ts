@@ -1,0 +1,3 @@
+export { isAlive, readHostFile, removeHostFile, writeHostFile, type HostRecord } from './host-file.ts';
+export { ensureToken, readToken } from './token-file.ts';
+export { readLogFile, type LogQuery, type LogPage } from './read-log-file.ts';

@@ -1,0 +1,179 @@
+import { resolve } from 'node:path';
+
+import type { AgentRuntime } from '@cortex-runtime/agent-process';
+import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
+import { nodeDisk, nodeNet, systemClock, systemRandom } from '@cortex-runtime/core/node';
+import type { JournalEntry } from '@cortex-runtime/journal';
+import { createServer } from '@cortex-runtime/server';
+import { createWebhookRoutes, cronScheduler } from '@cortex-runtime/triggers';
+
+import { buildRuntime } from './build-runtime.ts';
+import { collectManifests } from './collect-manifests.ts';
+import { ensureToken, readLogFile, removeHostFile, writeHostFile } from './data-directory/index.ts';
+import type { HostConfig } from './host-config.ts';
+import { hostVersion } from './host-version.ts';
+import { hostLogger } from './log/host-logger.ts';
+import { openJournals } from './open-journals.ts';
+import { servedRuntime } from './served-runtime.ts';
+
+/** What a host reports while it starts. Durations are milliseconds since `startHost` was called. */
+export type HostProgress =
+  | { step: 'journal-opened'; dataDirectory: string; agents: number; afterMs: number }
+  | { step: 'listening'; url: string; afterMs: number }
+  | { step: 'loaded'; names: readonly string[]; errors: readonly { file: string; error: unknown }[]; afterMs: number }
+  | { step: 'started'; started: readonly string[]; failed: readonly { name: string; error: unknown }[]; skipped: readonly { name: string; reason: string }[]; afterMs: number };
+
+export interface StartHostOptions {
+  config: HostConfig;
+  /** Environment variables that agents, models and servers may refer to. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Manifests, and directories of them; see `collectManifests`. */
+  agents: readonly string[];
+  workingDirectory: string;
+  onProgress?: (progress: HostProgress) => void;
+  /** Told of every entry that has become durable, for showing what happens. */
+  onEntry?: (entry: JournalEntry) => void;
+  /** Told of every warning and error of the log, as a JSON line. */
+  onProblem?: (line: string) => void;
+}
+
+/** A host at work. */
+export interface Host {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  readonly dataDirectory: string;
+  readonly runtime: AgentRuntime;
+  readonly logger: Logger;
+  /** Lets running work finish within the deadline of the configuration, then ends everything. Safe to call twice. */
+  stop(reason: string): Promise<void>;
+  /** Resolves with the reason once the host has stopped, whoever asked for it. */
+  readonly stopped: Promise<string>;
+}
+
+/** See `startHost` of the package. */
+export async function startHost(options: StartHostOptions): Promise<Host> {
+  const startedAt = performance.now();
+  const afterMs = () => performance.now() - startedAt;
+  const { config } = options;
+  const dataDirectory = resolve(options.workingDirectory, config.dataDirectory);
+  const progress = options.onProgress ?? (() => undefined);
+  const places = await collectManifests(options.agents, options.workingDirectory);
+
+  const { logger, flush } = hostLogger(dataDirectory, { level: config.logLevel, ...(options.onProblem === undefined ? {} : { onProblem: options.onProblem }) });
+  const seams = { clock: systemClock, random: systemRandom, disk: nodeDisk, net: nodeNet, logger };
+  const createId = idGenerator(seams);
+  const cleanUp: (() => Promise<void> | void)[] = [flush];
+  const tearDown = async () => {
+    for (const step of cleanUp.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        logger.error({ problem: describeError(error) }, 'a part of the host did not end cleanly');
+      }
+    }
+    flush();
+  };
+
+  let phase: 'starting' | 'ready' | 'draining' = 'starting';
+  let announceStopped: (reason: string) => void = () => undefined;
+  const stopped = new Promise<string>((resolve_) => (announceStopped = resolve_));
+  let stopping: Promise<void> | undefined;
+  const stop = (reason: string): Promise<void> => {
+    stopping ??= (async () => {
+      phase = 'draining';
+      logger.info({ reason }, 'the host is stopping');
+      await tearDown();
+      announceStopped(reason);
+    })();
+    return stopping;
+  };
+
+  try {
+    const journals = await openJournals({ ...seams, createId, onEntry: options.onEntry ?? (() => undefined) }, dataDirectory);
+    cleanUp.push(() => journals.close());
+    const known = await journals.shared.heads();
+    progress({ step: 'journal-opened', dataDirectory, agents: known.length, afterMs: afterMs() });
+
+    const scheduler = cronScheduler(seams.clock);
+    cleanUp.push(() => scheduler.close());
+    const webhookRoutes = createWebhookRoutes();
+    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, scheduler, webhookRoutes }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
+    cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
+
+    const token = config.token ?? ensureToken(dataDirectory, seams.random);
+    const server = createServer(
+      {
+        ...seams,
+        runtime: servedRuntime(runtime),
+        webhookRoutes,
+        phase: () => phase,
+        requestShutdown: () => void stop('POST /runtime/shutdown'),
+        readLogs: (query) => readLogFile(dataDirectory, query),
+      },
+      { token, allowedHosts: config.allowedHosts, trustedProxies: config.trustedProxies },
+    );
+    // Stopped before the runtime: what is still being accepted then belongs to an agent that drains.
+    cleanUp.push(() => server.close());
+    const { url, port } = await server.listen(config.host, config.port);
+    writeHostFile(dataDirectory, { pid: process.pid, url, host: config.host, port, startedAt: new Date().toISOString() });
+    cleanUp.push(() => removeHostFile(dataDirectory));
+    logger.info({ url, data_directory: dataDirectory, pid: process.pid, after_ms: Math.round(afterMs()) }, 'the host is ready');
+    progress({ step: 'listening', url, afterMs: afterMs() });
+
+    journals.lost.addEventListener('abort', () => void stop(describeError(journals.lost.reason)), { once: true });
+
+    await loadAndStart({ runtime, places, logger, progress, afterMs, isStopping: () => stopping !== undefined });
+    if (phase === 'starting') phase = 'ready';
+    return { url, port, token, dataDirectory, runtime, logger, stop, stopped };
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+}
+
+async function loadAndStart(context: {
+  runtime: AgentRuntime;
+  places: Awaited<ReturnType<typeof collectManifests>>;
+  logger: Logger;
+  progress: (progress: HostProgress) => void;
+  afterMs: () => number;
+  isStopping: () => boolean;
+}): Promise<void> {
+  const { runtime, places, logger, progress, afterMs } = context;
+  const names: string[] = [];
+  const errors: { file: string; error: unknown }[] = [];
+  for (const { kind, path } of places) {
+    if (kind === 'directory') {
+      const result = await runtime.loadDirectory(path);
+      names.push(...result.loaded);
+      errors.push(...result.errors);
+      continue;
+    }
+    try {
+      names.push((await runtime.loadManifest(path)).name);
+    } catch (error) {
+      errors.push({ file: path, error });
+    }
+  }
+  for (const { file, error } of errors) logger.error({ file, problem: describeError(error) }, 'a manifest could not be loaded');
+  progress({ step: 'loaded', names, errors, afterMs: afterMs() });
+  if (context.isStopping()) return;
+  const report = await runtime.startAll();
+  for (const { name, error } of report.failed) logger.error({ process: name, problem: describeError(error) }, 'an agent could not be started');
+  logger.info({ started: report.started.length, failed: report.failed.length, skipped: report.skipped.length, after_ms: Math.round(afterMs()) }, 'agents at work');
+  progress({ step: 'started', ...report, afterMs: afterMs() });
+}
+
+/** Waits for `work`, but not for ever: what has not ended by then goes on from the journal at the next start. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`running work did not end within ${timeoutMs} ms; it goes on at the next start`)), timeoutMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
