@@ -1,34 +1,22 @@
-import { describeError, InvalidInputError, assertJsonValue, type JsonValue, type Logger, type StreamChunk } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
 import type { Journal, JournalEntry, JournalQuery } from '@cortex-runtime/journal';
-import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
-import type { MemoryProvider } from '@cortex-runtime/memory';
-import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
+import type { ProcessConfig } from '@cortex-runtime/manifest';
+import type { TriggerEvent } from '@cortex-runtime/triggers';
 
 import { AgentContext } from '../context/agent-context.ts';
 import { EventRefusedError, FeatureNotAvailableError, ProcessHibernatedError, UnknownEffectError } from '../errors.ts';
 import { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
-import { knowsEvent, triggerRecordOf, type DeadLetterRecord, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
-import { MailboxWorker, type OwnEntry } from '../mailbox/mailbox-worker.ts';
+import type { OwnEntry } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dependencies.ts';
-import { Heartbeat } from './heartbeat.ts';
-import { LiveProcess } from './live-process.ts';
+import { deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
+import { idleReason, ProcessEngine } from './process-engine.ts';
 import { ProcessRecord } from './process-record.ts';
 import type { ProcessStatus } from './process-status.ts';
+import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { runEvent } from './run-event.ts';
-import { triggerMemory } from './trigger-memory.ts';
-import { deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
 import { waitingEffects, type WaitingEffect } from './waiting-effects.ts';
-
-/** A piece of an answer, with the run that it belongs to. */
-export interface ProcessUpdate {
-  processName: string;
-  runId: string;
-  eventId: string;
-  chunk: StreamChunk;
-}
 
 /** Who asked for a move: a process that an operator stopped stays stopped when the host starts again. */
 export type Initiator = 'operator' | 'host';
@@ -44,6 +32,9 @@ export interface AgentProcessInit {
   journal: Journal;
 }
 
+/** States in which a process is taken up where a crash left it, without a new start. */
+const liveStates: readonly ProcessState[] = [ProcessState.STARTING, ProcessState.RUNNING, ProcessState.SUSPENDED, ProcessState.AWAITING];
+
 /**
  * A long-running agent. What it is and knows is the fold of its journal; this class decides and records.
  *
@@ -54,46 +45,45 @@ export class AgentProcess {
   readonly name: string;
   readonly processId: string;
   readonly lifecycle: ProcessLifecycle;
-  readonly #init: AgentProcessInit;
+  /** Path of the manifest that it was loaded from. */
+  readonly source: string | undefined;
+  readonly #baseDirectory: string;
+  readonly #journal: Journal;
+  readonly #canHibernate: boolean;
   readonly #deps: RuntimeDependencies;
   readonly #logger: Logger;
   readonly #record: ProcessRecord;
   readonly #restarts: RestartPolicy;
-  readonly #subscribers = new Set<(update: ProcessUpdate) => void>();
-  #live: LiveProcess | undefined;
-  #worker: MailboxWorker | undefined;
-  #heartbeat: Heartbeat | undefined;
-  #memory: MemoryProvider | undefined;
-  #context: AgentContext | undefined;
-  #filtered = 0;
+  #subscribers: Set<(update: ProcessUpdate) => void> | undefined;
+  /** Handed over with the next start; dropped then, as the journal holds it. */
+  #deployment: { config: ProcessConfig; digest: string } | undefined;
+  #engine: ProcessEngine | undefined;
   #brokenBecause: string | undefined;
   #operation: Promise<void> = Promise.resolve();
-  #wokenAt = 0;
 
   constructor(deps: RuntimeDependencies, init: AgentProcessInit, options: RuntimeOptions = {}) {
     this.name = init.name;
     this.processId = init.processId;
-    this.#init = init;
+    this.source = init.source;
+    this.#baseDirectory = init.baseDirectory;
+    this.#journal = init.journal;
+    this.#canHibernate = init.config.journal.level !== 'none' && init.config.journal.backend === 'file';
+    this.#deployment = { config: init.config, digest: init.digest };
     this.#deps = deps;
     this.#logger = deps.logger.child({ process: init.name });
-    this.#record = new ProcessRecord(init.journal, init.processId, init.config, options.checkpointEvery ?? 500);
+    this.#record = new ProcessRecord(init.journal, init.processId, options.checkpointEvery ?? 500);
     this.lifecycle = new ProcessLifecycle(
       init.processId,
-      {
-        read: () => this.#record.lifecycle(),
-        record: async (move) => {
-          await this.#record.write([{ entryType: 'state_transition', data: { ...move } }]).durable;
-        },
-      },
+      { read: () => this.#record.lifecycle(), record: (move) => this.#record.write([{ entryType: 'state_transition', data: { ...move } }]).durable },
       this.#logger,
     );
     this.#restarts = new RestartPolicy({
       clock: deps.clock,
       logger: this.#logger,
-      config: () => this.config,
+      config: () => this.#record.config(),
       restartCount: () => this.#record.summary().restart_count,
       record: (entry) => this.#record.write([entry]).durable,
-      start: () => this.start({ by: 'host', reason: 'restart policy' }),
+      start: () => this.#start({ by: 'host', reason: 'restart policy' }),
     });
   }
 
@@ -101,52 +91,30 @@ export class AgentProcess {
     return this.#brokenBecause === undefined ? this.lifecycle.state : ProcessState.FAILED;
   }
 
-  get config(): ProcessConfig {
-    return this.#record.config();
-  }
-
-  /** Path of the manifest that it was loaded from. */
-  get source(): string | undefined {
-    return this.#init.source;
-  }
-
   /** True while its triggers listen and its mailbox is served. */
   get isLive(): boolean {
-    return this.#live !== undefined;
+    return this.#engine !== undefined;
   }
 
   get isHibernating(): boolean {
     return !this.#record.isAwake;
   }
 
+  /** What is deployed, or will be with the next start. @throws ProcessHibernatedError while it hibernates */
+  get config(): ProcessConfig {
+    return this.#deployment?.config ?? this.#record.config();
+  }
+
   /** @throws ProcessHibernatedError while it hibernates; `await wake()` first */
   get context(): AgentContext {
-    if (this.#context === undefined) throw new ProcessHibernatedError(this.name);
-    return this.#context;
+    if (!this.#record.isAwake) throw new ProcessHibernatedError(this.name);
+    return this.#engine?.context() ?? new AgentContext(this.#record.contextStore(), { writableKeys: this.config.context.writableKeys });
   }
 
   /** Reads the state back from the journal when it is not in memory. */
   async wake(): Promise<void> {
-    if (!this.#record.isAwake) await this.#record.wake();
-    this.#wokenAt = this.#deps.clock.now();
-    this.#context ??= new AgentContext(
-      {
-        read: () => this.#record.states.context,
-        record: async (write) => {
-          await this.#record.write([{ entryType: 'context_update', data: { ...write } }]).durable;
-        },
-        clear: async () => {
-          await this.#record.write([{ entryType: 'context_cleared', data: {} }]).durable;
-        },
-      },
-      {
-        writableKeys: this.config.context.writableKeys,
-        fileMounts: this.config.context.fileMounts,
-        envPrefix: this.config.context.envPrefix,
-        environment: this.#deps.environment,
-        ...(this.#memory === undefined ? {} : { memoryProvider: this.#memory }),
-      },
-    );
+    await this.#record.wake();
+    this.#engine?.touch();
   }
 
   /**
@@ -155,12 +123,12 @@ export class AgentProcess {
    * @returns whether it hibernates now
    */
   async hibernate(idleMs = 0): Promise<boolean> {
-    if (!this.#record.isAwake || this.#init.config.journal.level === 'none' || this.#init.config.journal.backend === 'memory') return this.isHibernating;
-    const busy = () => (this.#worker?.activeRuns ?? 0) > 0 || this.#record.states.mailbox.pending_count > 0 || this.#subscribers.size > 0;
-    if (busy() || this.#deps.clock.now() - this.#wokenAt < idleMs) return false;
-    if (!(await this.#record.hibernate(() => !busy()))) return false;
-    this.#context = undefined;
-    await this.#live?.release();
+    const engine = this.#engine;
+    if (!this.#record.isAwake) return true;
+    if (!this.#canHibernate || (this.#subscribers?.size ?? 0) > 0) return false;
+    const isIdle = () => engine === undefined || (engine.isIdle() && this.#deps.clock.now() - engine.usedAt >= idleMs);
+    if (!isIdle() || !(await this.#record.hibernate(isIdle))) return false;
+    await engine?.release();
     return true;
   }
 
@@ -171,56 +139,47 @@ export class AgentProcess {
    */
   async start(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
     this.#restarts.cancel();
+    await this.#start(options);
+  }
+
+  async #start(options: { by?: Initiator; reason?: string }): Promise<void> {
     await this.#exclusive(async () => {
       await this.wake();
-      if (this.#live === undefined && this.state === ProcessState.STOPPING) await this.lifecycle.transition(ProcessState.STOPPED, { reason: 'the host ended while it was stopping' });
-      const takenUp = this.#live === undefined && this.#brokenBecause === undefined && ['starting', 'running', 'suspended', 'awaiting'].includes(this.lifecycle.state);
-      if (takenUp) await this.#record.write([{ entryType: 'process_recovered', data: { state: this.lifecycle.state, pending_events: this.#record.states.mailbox.pending_count } }]).durable;
-      else await this.lifecycle.transition(ProcessState.STARTING, { reason: options.reason ?? 'start', metadata: { by: options.by ?? 'operator' } });
+      const isLeftOver = this.#engine === undefined && this.#brokenBecause === undefined;
+      if (isLeftOver && this.lifecycle.state === ProcessState.STOPPING) await this.lifecycle.transition(ProcessState.STOPPED, { reason: 'the host ended while it was stopping' });
+      if (isLeftOver && liveStates.includes(this.lifecycle.state)) {
+        this.#record.write([{ entryType: 'process_recovered', data: { state: this.lifecycle.state, pending_events: this.#record.states.mailbox.pending_count } }]);
+      } else await this.lifecycle.transition(ProcessState.STARTING, { reason: options.reason ?? 'start', metadata: { by: options.by ?? 'operator' } });
       await this.#begin();
     });
   }
 
   async #begin(): Promise<void> {
-    const { journal, ...rest } = this.#init;
-    await this.#record.deploy(rest);
-    this.#context = undefined;
-    const live = new LiveProcess(this.#deps, {
-      processName: this.name,
-      baseDirectory: this.#init.baseDirectory,
+    if (this.#deployment !== undefined) {
+      await this.#record.deploy({ ...this.#deployment, baseDirectory: this.#baseDirectory, ...(this.source === undefined ? {} : { source: this.source }) });
+      this.#deployment = undefined;
+    }
+    const engine = new ProcessEngine({
+      deps: this.#deps,
+      name: this.name,
+      baseDirectory: this.#baseDirectory,
       logger: this.#logger,
-      memoryOf: (triggerId) => triggerMemory(() => this.#triggerRecord(triggerId)),
-      onTriggerStart: (triggerId, triggerType) => {
-        if (this.#triggerRecord(triggerId)?.first_started_at == null) void this.#record.write([{ entryType: 'trigger_started', data: { trigger_id: triggerId, trigger_type: triggerType } }]).durable.catch(() => {});
-        this.#record.armTrigger(triggerId);
-      },
-      accept: (event) => this.#accept(event),
-      onFiltered: () => {
-        this.#filtered += 1;
-      },
+      record: this.#record,
+      lifecycle: this.lifecycle,
+      brokenBecause: () => this.#brokenBecause,
+      publish: (update) => this.#publish(update),
+      onFailing: (reason) => this.#fail(reason),
+      onIdle: () => this.suspend(idleReason),
+      onLifetime: () => this.#onLifetime(),
     });
+    this.#engine = engine;
     try {
-      this.#memory = await this.#deps.createMemory?.(this.config, { processName: this.name, baseDirectory: this.#init.baseDirectory });
-      await this.wake();
-      this.#worker = this.#createWorker(live);
-      this.#live = live;
-      await live.start(this.config);
-      if (this.lifecycle.state === ProcessState.STARTING) await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
+      await engine.start();
     } catch (error) {
       await this.#tearDown(0);
       await this.lifecycle.transition(ProcessState.FAILED, { reason: `it could not start: ${describeError(error)}` });
       throw error;
     }
-    for (const { path, message } of inactiveFeatures(this.config)) this.#logger.warn({ field: path }, message);
-    this.#heartbeat = new Heartbeat(this.#deps.clock, this.config, {
-      isIdle: () => this.state === ProcessState.RUNNING && this.#worker?.activeRuns === 0 && this.#record.summary().pending_count === 0,
-      lastActivityAt: () => Math.max(this.#wokenAt, Date.parse(this.#record.summary().last_activity ?? '') || 0),
-      startedAt: () => Date.parse(this.#record.lifecycle().started_at ?? '') || this.#deps.clock.now(),
-      onIdle: () => this.suspend(idleReason),
-      onLifetime: () => this.#onLifetime(),
-    });
-    await this.#settleAwaiting();
-    this.#worker?.kick();
   }
 
   /**
@@ -233,7 +192,7 @@ export class AgentProcess {
       await this.wake();
       const metadata = { by: options.by ?? 'operator' };
       const reason = options.reason ?? 'stop';
-      switch (this.lifecycle.state) {
+      switch (this.state) {
         case ProcessState.STOPPED:
           return;
         case ProcessState.CREATED:
@@ -263,7 +222,7 @@ export class AgentProcess {
   async resume(): Promise<void> {
     await this.wake();
     await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'resumed' });
-    this.#worker?.kick();
+    this.#engine?.kick();
   }
 
   /**
@@ -272,46 +231,50 @@ export class AgentProcess {
    * @throws EventRefusedError when the process takes no events; InvalidInputError when the payload is not plain JSON
    */
   async inject(event: Partial<TriggerEvent> & { payload: JsonValue }): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }> {
-    const complete: TriggerEvent = {
+    const eventId = event.eventId ?? this.#deps.createId();
+    if (eventId.length === 0 || eventId.length > 500) throw new InvalidInputError('event_id', `must have 1 to 500 characters, got ${eventId.length}`);
+    if (this.#engine === undefined) throw new EventRefusedError(this.name, this.#brokenBecause ?? `it is ${this.state}`);
+    const outcome = await this.#engine.accept({
       triggerId: event.triggerId ?? 'inject',
       triggerType: event.triggerType ?? 'inject',
-      eventId: event.eventId ?? this.#deps.createId(),
+      eventId,
       timestamp: event.timestamp ?? this.#deps.clock.now(),
       payload: event.payload,
       metadata: event.metadata ?? {},
       cause: event.cause ?? [],
-    };
-    if (complete.eventId.length === 0 || complete.eventId.length > 500) throw new InvalidInputError('event_id', `must have 1 to 500 characters, got ${complete.eventId.length}`);
-    return { eventId: complete.eventId, outcome: await this.#accept(complete) };
+    });
+    return { eventId, outcome };
   }
 
   /** Calls `listener` with every piece of every answer. @returns ends the subscription */
   subscribe(listener: (update: ProcessUpdate) => void): () => void {
+    this.#subscribers ??= new Set();
     this.#subscribers.add(listener);
-    return () => this.#subscribers.delete(listener);
+    return () => this.#subscribers?.delete(listener);
   }
 
   status(): ProcessStatus {
+    const engine = this.#engine;
     return processStatus({
       name: this.name,
       processId: this.processId,
       state: this.state,
-      config: this.#record.config(),
+      config: this.isHibernating && this.#deployment === undefined ? undefined : this.config,
       summary: this.#record.summary(),
       stateReason: this.#brokenBecause ?? this.#record.stateReason(),
       isHibernating: this.isHibernating,
-      isLanguageModel: this.#live?.isLanguageModel ?? true,
-      hasMemory: this.#memory !== undefined,
-      triggerCount: this.#live?.triggerCount ?? 0,
-      filtered: this.#filtered,
-      activeRuns: this.#worker?.activeRuns ?? 0,
-      startedAt: this.#live === undefined ? undefined : this.#record.lifecycle().started_at,
+      isLanguageModel: engine?.isLanguageModel ?? true,
+      hasMemory: engine?.hasMemory ?? false,
+      triggerCount: engine?.triggerCount ?? 0,
+      filtered: engine?.filteredCount ?? 0,
+      activeRuns: engine?.activeRuns ?? 0,
+      startedAt: engine === undefined ? undefined : this.#record.lifecycle().started_at,
       now: this.#deps.clock.now(),
     });
   }
 
   readJournal(query?: JournalQuery): Promise<JournalEntry[]> {
-    return this.#init.journal.read(this.processId, query);
+    return this.#journal.read(this.processId, query);
   }
 
   /** Events that were given up, oldest first. */
@@ -323,11 +286,11 @@ export class AgentProcess {
   /** Opens given-up events again, all of them or one; each gets a new run. @returns their ids */
   async redeliver(eventId?: string, options: { by?: string } = {}): Promise<string[]> {
     await this.wake();
-    const letters: DeadLetterRecord[] = redeliverDeadLetters(this.#record.states.mailbox, eventId);
+    const letters = redeliverDeadLetters(this.#record.states.mailbox, eventId);
     if (letters.length > 0) {
       const entries = letters.map(({ event }): OwnEntry => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by: options.by ?? 'operator' } }));
       await this.#record.write(entries).durable;
-      this.#worker?.kick();
+      this.#engine?.kick();
     }
     return letters.map(({ event }) => event.event_id);
   }
@@ -357,15 +320,16 @@ export class AgentProcess {
     const waiting = waitingEffects(this.#record.states);
     const effect = waiting.find((candidate) => candidate.effect_id === effectId);
     if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effect_id));
+    this.#engine?.noteResolved(effect.run_id);
     await this.#record.effects.resolve(effectId, resolution, options);
-    this.#worker?.noteResolved(effect.run_id);
-    await this.#settleAwaiting();
-    this.#worker?.kick();
+    await this.#engine?.settleAwaiting();
+    this.#engine?.kick();
   }
 
   /** Reverts to the original configuration, in open mode. */
   async rollback(): Promise<string> {
-    throw new FeatureNotAvailableError('rollback', this.config.executionMode === 'open' ? 'agents can not change themselves yet, so there is nothing to revert' : 'the process is in strict mode and never changes itself');
+    const isOpen = this.config.executionMode === 'open';
+    throw new FeatureNotAvailableError('rollback', isOpen ? 'agents can not change themselves yet, so there is nothing to revert' : 'the process is in strict mode and never changes itself');
   }
 
   async ask(): Promise<never> {
@@ -382,105 +346,31 @@ export class AgentProcess {
     await this.#record.write([{ entryType: 'process_removed', data: {} }]).durable;
   }
 
-  async #accept(event: TriggerEvent): Promise<'accepted' | 'duplicate'> {
-    if (this.#brokenBecause !== undefined) throw new EventRefusedError(this.name, this.#brokenBecause);
-    if (this.#live === undefined) throw new EventRefusedError(this.name, `it is ${this.state}`);
-    assertJsonValue(event.payload, 'payload');
-    assertJsonValue(event.metadata, 'metadata');
-    if (!this.#record.isAwake) await this.wake();
-    const { mailbox } = this.#record.states;
-    if (!acceptingStates.has(this.state)) throw new EventRefusedError(this.name, `it is ${this.state}`);
-    if (knowsEvent(mailbox, event.eventId)) {
-      // The first delivery may still be on its way to the disk: a duplicate is acknowledged no earlier than it.
-      await this.#record.settled();
-      return 'duplicate';
-    }
-    if (mailbox.pending_count >= this.config.triggerDelivery.maxPending) throw new EventRefusedError(this.name, `${mailbox.pending_count} events wait already`, 5_000);
-    this.#wokenAt = this.#deps.clock.now();
-    const document = triggerEventToDocument(event);
-    await this.#record.write([{ entryType: 'trigger_event', cause: event.cause, data: { ...document } }]).durable;
-    if (this.state === ProcessState.SUSPENDED && this.#record.stateReason() === idleReason) await this.resume().catch(() => {});
-    this.#worker?.kick();
-    return 'accepted';
-  }
-
-  #createWorker(live: LiveProcess): MailboxWorker {
-    const { clock, scheduler, createId } = this.#deps;
-    return new MailboxWorker({
-      clock,
-      scheduler,
-      createId,
-      logger: this.#logger,
-      config: () => this.config,
-      mailbox: () => this.#record.states.mailbox,
-      runsStarted: () => this.#record.states.counters.runs_started,
-      consecutiveFailures: () => this.#record.states.counters.consecutive_failures,
-      mayRun: () => this.#record.isAwake && this.#brokenBecause === undefined && (this.lifecycle.state === ProcessState.RUNNING || this.lifecycle.state === ProcessState.AWAITING),
-      isParked: (runId) => this.#record.effects.isParked(runId),
-      record: (entries) => this.#record.write(entries),
-      run: async (pending, runId, signal) => {
-        await this.wake();
-        return runEvent({ deps: this.#deps, config: this.config, live, record: this.#record, context: this.context, logger: this.#logger, processName: this.name, pending, runId, signal, publish: (chunk) => this.#publish({ processName: this.name, runId, eventId: pending.event.event_id, chunk }) });
-      },
-      onParked: async (runId, effectIds) => {
-        this.#logger.warn({ runId, effectIds }, 'a run waits: nobody knows whether a call happened; settle it with `cortex resolve EFFECT happened|not-happened|retry`');
-        await this.#settleAwaiting();
-      },
-      onClosed: async () => {
-        this.#wokenAt = this.#deps.clock.now();
-        await this.#record.checkpointIfDue();
-      },
-      onFailing: (reason) => this.#fail(reason),
-    });
-  }
-
-  /** `awaiting` is what `running` is called while a run waits for a person. */
-  async #settleAwaiting(): Promise<void> {
-    const waits = waitingEffects(this.#record.states).length > 0;
-    if (waits && this.lifecycle.state === ProcessState.RUNNING) await this.lifecycle.transition(ProcessState.AWAITING, { reason: 'the outcome of a call is unknown' });
-    else if (!waits && this.lifecycle.state === ProcessState.AWAITING) await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'every unknown outcome is settled' });
-  }
-
   async #fail(reason: string): Promise<void> {
-    const journalWorks = await this.lifecycle.transition(ProcessState.FAILED, { reason }).then(
+    const isRecorded = await this.lifecycle.transition(ProcessState.FAILED, { reason }).then(
       () => true,
       () => this.lifecycle.state === ProcessState.FAILED,
     );
-    if (!journalWorks) this.#brokenBecause = reason;
+    if (!isRecorded) this.#brokenBecause = reason;
     this.#logger.error({ reason }, 'the process has failed');
     // Not waited for: the run that failed is among those that the tear-down waits for.
-    void this.#exclusive(() => this.#tearDown(0)).then(() => (journalWorks ? this.#restarts.onFailed(reason) : undefined));
+    void this.#exclusive(() => this.#tearDown(0)).then(() => (isRecorded ? this.#restarts.onFailed(reason) : undefined));
   }
 
   async #onLifetime(): Promise<void> {
-    if (this.config.restartPolicy !== 'always') {
-      await this.stop({ by: 'host', reason: 'max_lifetime' });
-      return;
-    }
+    const isRecycled = this.config.restartPolicy === 'always';
     await this.stop({ by: 'host', reason: 'max_lifetime' });
-    await this.start({ by: 'host', reason: 'recycled after max_lifetime' });
+    if (isRecycled) await this.start({ by: 'host', reason: 'recycled after max_lifetime' });
   }
 
   async #tearDown(graceMs: number): Promise<void> {
-    this.#heartbeat?.stop();
-    this.#heartbeat = undefined;
-    const live = this.#live;
-    const worker = this.#worker;
-    await live?.stopTriggers();
-    await worker?.drain(graceMs);
-    this.#live = undefined;
-    this.#worker = undefined;
-    await live?.release();
-    await this.#memory?.close();
-    this.#memory = undefined;
-  }
-
-  #triggerRecord(triggerId: string): TriggerRecord | undefined {
-    return this.#record.isAwake ? triggerRecordOf(this.#record.states.mailbox, triggerId) : this.#record.armedTrigger(triggerId);
+    const engine = this.#engine;
+    await engine?.stop(graceMs);
+    this.#engine = undefined;
   }
 
   #publish(update: ProcessUpdate): void {
-    for (const subscriber of this.#subscribers) {
+    for (const subscriber of this.#subscribers ?? []) {
       try {
         subscriber(update);
       } catch (error) {
@@ -491,11 +381,8 @@ export class AgentProcess {
 
   /** One lifecycle operation at a time; a second waits for the first. */
   #exclusive(operation: () => Promise<void>): Promise<void> {
-    const next = this.#operation.then(operation, operation);
+    const next = this.#operation.then(operation);
     this.#operation = next.catch(() => {});
     return next;
   }
 }
-
-const idleReason = 'idle timeout';
-const acceptingStates: ReadonlySet<ProcessState> = new Set<ProcessState>([ProcessState.STARTING, ProcessState.RUNNING, ProcessState.SUSPENDED, ProcessState.AWAITING]);

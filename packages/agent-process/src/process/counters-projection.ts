@@ -48,15 +48,13 @@ export const countersProjection: Projection<CountersState> = {
         state.runs_started = Math.max(state.runs_started, (entry.data as { invocation: number }).invocation);
         state.last_activity = entry.timestamp;
         return state;
-      case 'invocation_result': {
-        const { usage, cost, turns, tool_calls } = entry.data as unknown as RunTotals;
+      case 'invocation_result':
         state.invocation_count += 1;
         state.consecutive_failures = 0;
         state.restart_count = 0;
         state.last_activity = entry.timestamp;
-        addRun(state, { usage, cost, turns, tool_calls });
+        addRun(state, entry.data as unknown as RunTotals);
         return state;
-      }
       case 'dead_letter':
         if ((entry.data as { counts_as_failure?: boolean }).counts_as_failure !== false) state.consecutive_failures += 1;
         state.last_activity = entry.timestamp;

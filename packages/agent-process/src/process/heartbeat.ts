@@ -10,6 +10,7 @@ export interface HeartbeatPorts {
   startedAt(): number;
   onIdle(): Promise<void>;
   onLifetime(): Promise<void>;
+  onError(error: unknown): void;
 }
 
 /** Looks after `idle_timeout` and `max_lifetime` every `heartbeat_interval`. Costs nothing when neither is set. */
@@ -25,10 +26,10 @@ export class Heartbeat {
       const now = clock.now();
       if (maxLifetimeMs > 0 && now - ports.startedAt() >= maxLifetimeMs) {
         this.stop();
-        void ports.onLifetime().catch(() => {});
+        void ports.onLifetime().catch((error: unknown) => ports.onError(error));
         return;
       }
-      if (idleTimeoutMs > 0 && ports.isIdle() && now - ports.lastActivityAt() >= idleTimeoutMs) void ports.onIdle().catch(() => {});
+      if (idleTimeoutMs > 0 && ports.isIdle() && now - ports.lastActivityAt() >= idleTimeoutMs) void ports.onIdle().catch((error: unknown) => ports.onError(error));
       this.#timer = clock.setTimer(heartbeatIntervalMs, beat, { keepAlive: false });
     };
     this.#timer = clock.setTimer(heartbeatIntervalMs, beat, { keepAlive: false });

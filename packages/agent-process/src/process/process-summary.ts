@@ -1,8 +1,9 @@
 import type { LifecycleState } from '../lifecycle/lifecycle-projection.ts';
 import type { MailboxState } from '../mailbox/mailbox-projection.ts';
 import type { ConversationState } from '../conversation/conversation-projection.ts';
-import type { CountersState } from './counters-projection.ts';
 import type { ProcessState } from '../lifecycle/process-state.ts';
+import type { EffectsState } from '../run/effects-projection.ts';
+import type { CountersState } from './counters-projection.ts';
 
 /** What stays in memory of a process that hibernates. */
 export interface ProcessSummary {
@@ -26,11 +27,10 @@ export interface ProcessSummary {
 }
 
 export function summarise(
-  states: { lifecycle: LifecycleState; mailbox: MailboxState; conversation: ConversationState; counters: CountersState },
+  states: { lifecycle: LifecycleState; mailbox: MailboxState; conversation: ConversationState; counters: CountersState; effects: EffectsState },
   config: { executionMode: string; model: string; journal: { level: string } },
-  waitingEffects: number,
 ): ProcessSummary {
-  const { lifecycle, mailbox, conversation, counters } = states;
+  const { lifecycle, mailbox, conversation, counters, effects } = states;
   let queued = 0;
   let retries = 0;
   for (const pending of Object.values(mailbox.pending)) {
@@ -52,7 +52,7 @@ export function summarise(
     queue_size: queued,
     pending_retries: retries,
     dead_letter_count: mailbox.dead_letter_count,
-    waiting_effects: waitingEffects,
+    waiting_effects: effects.unknown_count,
     cost: counters.cost,
     last_activity: counters.last_activity,
   };

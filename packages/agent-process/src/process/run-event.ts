@@ -49,6 +49,7 @@ export async function runEvent(input: RunEventInput): Promise<RunOutcome> {
   const outcome = await executeRun({
     runId: input.runId,
     processName: input.processName,
+    triggerType: event.triggerType,
     prompt,
     model,
     modelOptions: {

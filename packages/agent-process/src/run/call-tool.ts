@@ -1,4 +1,4 @@
-import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type JsonValue, type StreamChunk } from '@cortex-runtime/core';
+import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type JsonValue, type StreamChunk, type Timer } from '@cortex-runtime/core';
 import type { ModelToolCall } from '@cortex-runtime/models';
 import { capResult, ToolOutcomeUnknownError, validateArguments, type Tool, type ToolCallContext, type ToolResult } from '@cortex-runtime/plugins';
 
@@ -21,6 +21,9 @@ export interface CallToolInput {
 }
 
 export type CallToolOutcome = { status: 'done'; result: ToolResult } | { status: 'unknown'; effectId: string };
+
+/** Milliseconds that a tool has to answer after it was told to give up. */
+const cancelGraceMs = 1_000;
 
 /** One tool call as a journaled effect. What the model did wrong (no such tool, arguments that do not fit) and what a tool throws come back as results that say so. */
 export async function callTool(input: CallToolInput): Promise<CallToolOutcome> {
@@ -57,25 +60,27 @@ export async function callTool(input: CallToolInput): Promise<CallToolOutcome> {
 
 async function execute(tool: Tool | undefined, call: ModelToolCall, context: ToolCallContext, input: CallToolInput): Promise<ToolResult> {
   if (tool === undefined) return { content: `there is no tool ${JSON.stringify(call.name)}; there are ${input.tools.names().join(', ')}`, isError: true };
-  const invalid = validateArguments(tool, call.arguments);
-  if (invalid !== undefined) return { content: invalid, isError: true };
+  const valid = validateArguments(tool, call.arguments);
+  if (!valid.ok) return { content: valid.message, isError: true };
   const timeoutMs = tool.timeoutMs ?? input.timeoutMs;
-  const timeout = new AbortController();
+  const cancellation = new AbortController();
   let expire: (error: Error) => void = () => {};
   const expired = new Promise<never>((_, reject) => (expire = reject));
+  expired.catch(() => {});
+  const timers: Timer[] = [];
+  // A tool that hears the signal knows best whether its call was sent; one that does not answer even then leaves the outcome unknown.
   const giveUp = (why: string) => {
-    const error = new ToolOutcomeUnknownError(tool.name, why);
-    timeout.abort(error);
-    expire(error);
+    cancellation.abort(new Error(why));
+    timers.push(input.clock.setTimer(cancelGraceMs, () => expire(new ToolOutcomeUnknownError(tool.name, why))));
   };
-  const timer = input.clock.setTimer(timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`));
+  timers.push(input.clock.setTimer(timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`)));
   const onAbort = () => giveUp('the run was cut off while the call was under way');
   input.signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (input.signal.aborted) throw input.signal.reason;
-    return await Promise.race([tool.execute(call.arguments, { ...context, signal: timeout.signal }), expired]);
+    return await Promise.race([tool.execute(call.arguments, { ...context, signal: cancellation.signal }), expired]);
   } catch (error) {
-    if (error instanceof ToolOutcomeUnknownError || (CortexError.is(error) && error.code === 'TOOL_OUTCOME_UNKNOWN')) {
+    if (CortexError.is(error) && error.code === 'TOOL_OUTCOME_UNKNOWN') {
       // What changes nothing may simply be told: the model can ask again.
       if (tool.isReadOnly && !input.signal.aborted) return { content: describeError(error), isError: true };
       throw error;
@@ -83,8 +88,7 @@ async function execute(tool: Tool | undefined, call: ModelToolCall, context: Too
     if (input.signal.aborted) throw error;
     return { content: `the tool failed: ${describeError(error)}`, isError: true };
   } finally {
-    timer.cancel();
-    expired.catch(() => {});
+    for (const timer of timers) timer.cancel();
     input.signal.removeEventListener('abort', onAbort);
   }
 }

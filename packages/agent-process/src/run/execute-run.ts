@@ -10,6 +10,7 @@ import type { ToolSet } from './tool-set.ts';
 export interface RunInput {
   runId: string;
   processName: string;
+  triggerType: string;
   /** What opens the run; see `buildPrompt`. */
   prompt: readonly ModelMessage[];
   model: ModelProvider;
@@ -73,7 +74,7 @@ async function modelTurn(input: RunInput, messages: readonly ModelMessage[], tur
           tools: input.tools.modelTools(),
           ...input.modelOptions,
           idempotencyKey,
-          run: { runId, turn, processName: input.processName },
+          run: { runId, turn, processName: input.processName, triggerType: input.triggerType },
           signal: input.signal,
           clock: input.clock,
           costOf: input.costOf,
@@ -91,6 +92,10 @@ async function modelTurn(input: RunInput, messages: readonly ModelMessage[], tur
 async function callTools(input: RunInput, messages: ModelMessage[], answer: ModelTurn, turn: number): Promise<string[]> {
   for (const [index, call] of answer.toolCalls.entries()) {
     input.signal.throwIfAborted();
+    if (call.problem !== undefined) {
+      messages.push({ role: 'tool', toolCallId: call.id, toolName: call.name, content: call.problem, isError: true });
+      continue;
+    }
     const outcome = await callTool({
       call,
       effectId: `${input.runId}/${turn}/${index}`,

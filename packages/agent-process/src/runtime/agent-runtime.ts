@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 
 import { describeError, InvalidInputError, type Timer } from '@cortex-runtime/core';
-import { loadDirectory, loadManifest, manifestDigest, manifestToProcessConfig, type AgentManifest, type ProcessConfig } from '@cortex-runtime/manifest';
+import { loadDirectory, loadManifest, manifestDigest, manifestToProcessConfig, type ProcessConfig } from '@cortex-runtime/manifest';
 
 import { ProcessExistsError, ProcessNotFoundError } from '../errors.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
@@ -83,18 +83,19 @@ export class AgentRuntime {
 
   /** Registers the process of an `.agent` file. @throws ManifestError, ManifestValidationError, ProcessExistsError */
   async loadManifest(path: string, options: { nameOverride?: string } = {}): Promise<AgentProcess> {
-    return this.#addManifest(await loadManifest(path, this.#manifestDeps()), path, options.nameOverride);
+    const manifest = await loadManifest(path, this.#manifestDeps());
+    return this.addProcess(options.nameOverride ?? manifest.name, manifestToProcessConfig(manifest), { source: resolve(path) });
   }
 
   /** Registers every `*.agent` file of a directory. A bad file does not stop the others: it is reported. */
   async loadDirectory(directory: string): Promise<{ loaded: string[]; errors: { file: string; error: unknown }[] }> {
     const { manifests, errors } = await loadDirectory(directory, this.#manifestDeps());
     const report: { loaded: string[]; errors: { file: string; error: unknown }[] } = { loaded: [], errors: errors.map(({ file, error }) => ({ file, error })) };
-    for (const { file, manifest } of manifests) {
+    for (const { filePath, manifest, config } of manifests) {
       try {
-        report.loaded.push((await this.#addManifest(manifest, file)).name);
+        report.loaded.push((await this.addProcess(manifest.name, config, { source: resolve(filePath) })).name);
       } catch (error) {
-        report.errors.push({ file, error });
+        report.errors.push({ file: filePath, error });
       }
     }
     return report;
@@ -194,10 +195,6 @@ export class AgentRuntime {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #addManifest(manifest: AgentManifest, path: string, name = manifest.name): Promise<AgentProcess> {
-    return this.addProcess(name, manifestToProcessConfig(manifest), { source: resolve(path) });
   }
 
   #manifestDeps() {

@@ -1,0 +1,247 @@
+import { assertJsonValue, describeError, type Logger } from '@cortex-runtime/core';
+import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
+import type { MemoryProvider } from '@cortex-runtime/memory';
+import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
+
+import { AgentContext } from '../context/agent-context.ts';
+import { EventRefusedError } from '../errors.ts';
+import type { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
+import { ProcessState } from '../lifecycle/process-state.ts';
+import { knowsEvent, triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
+import { MailboxWorker } from '../mailbox/mailbox-worker.ts';
+import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { LiveProcess } from './live-process.ts';
+import type { ProcessRecord } from './process-record.ts';
+import type { ProcessUpdate } from './process-update.ts';
+import { runEvent } from './run-event.ts';
+import { triggerMemory } from './trigger-memory.ts';
+import { waitingEffects } from './waiting-effects.ts';
+
+export interface ProcessEnginePorts {
+  deps: RuntimeDependencies;
+  name: string;
+  baseDirectory: string;
+  logger: Logger;
+  record: ProcessRecord;
+  lifecycle: ProcessLifecycle;
+  /** Undefined while the journal takes entries. */
+  brokenBecause(): string | undefined;
+  publish(update: ProcessUpdate): void;
+  /** Too many events were given up in a row, or the journal is gone. */
+  onFailing(reason: string): Promise<void>;
+  onIdle(): Promise<void>;
+  onLifetime(): Promise<void>;
+}
+
+/** The reason of a suspension that the next event ends. */
+export const idleReason = 'idle timeout';
+
+const acceptingStates: ReadonlySet<ProcessState> = new Set<ProcessState>([ProcessState.STARTING, ProcessState.RUNNING, ProcessState.SUSPENDED, ProcessState.AWAITING]);
+
+/** What a process consists of between its start and its stop: triggers, mailbox worker, heartbeat, model, tools and memory. */
+export class ProcessEngine {
+  readonly #ports: ProcessEnginePorts;
+  readonly #live: LiveProcess;
+  readonly #worker: MailboxWorker;
+  #heartbeat: Heartbeat | undefined;
+  #memory: MemoryProvider | undefined;
+  #context: AgentContext | undefined;
+  #filtered = 0;
+  /** Milliseconds since the epoch of the last event, end of a run, resumption or request for the state. */
+  #usedAt: number;
+
+  constructor(ports: ProcessEnginePorts) {
+    this.#ports = ports;
+    this.#usedAt = ports.deps.clock.now();
+    this.#live = new LiveProcess(ports.deps, {
+      processName: ports.name,
+      baseDirectory: ports.baseDirectory,
+      logger: ports.logger,
+      memoryOf: (triggerId) => triggerMemory(() => this.#triggerRecord(triggerId)),
+      onTriggerStart: (triggerId, triggerType) => {
+        const known = this.#triggerRecord(triggerId)?.first_started_at ?? undefined;
+        if (known === undefined) ports.record.write([{ entryType: 'trigger_started', data: { trigger_id: triggerId, trigger_type: triggerType } }]);
+        ports.record.armTrigger(triggerId);
+      },
+      accept: (event) => this.accept(event),
+      onFiltered: () => {
+        this.#filtered += 1;
+      },
+    });
+    this.#worker = this.#createWorker();
+  }
+
+  get activeRuns(): number {
+    return this.#worker.activeRuns;
+  }
+
+  get triggerCount(): number {
+    return this.#live.triggerCount;
+  }
+
+  get filteredCount(): number {
+    return this.#filtered;
+  }
+
+  get isLanguageModel(): boolean {
+    return this.#live.isLanguageModel;
+  }
+
+  get hasMemory(): boolean {
+    return this.#memory !== undefined;
+  }
+
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  /** Notes that the process is in use, so that it neither hibernates nor counts as idle. */
+  touch(): void {
+    this.#usedAt = this.#ports.deps.clock.now();
+  }
+
+  /** The agent's context; made anew after a hibernation. */
+  context(): AgentContext {
+    const { record, deps } = this.#ports;
+    const { context } = record.config();
+    this.#context ??= new AgentContext(record.contextStore(), {
+      writableKeys: context.writableKeys,
+      fileMounts: context.fileMounts,
+      envPrefix: context.envPrefix,
+      environment: deps.environment,
+      ...(this.#memory === undefined ? {} : { memoryProvider: this.#memory }),
+    });
+    return this.#context;
+  }
+
+  /** Builds what the configuration names and starts the triggers. When something fails, nothing is left running and the error is thrown on. */
+  async start(): Promise<void> {
+    const { deps, name, baseDirectory, record, lifecycle, logger } = this.#ports;
+    const config = record.config();
+    this.#memory = await deps.createMemory?.(config, { processName: name, baseDirectory });
+    await this.#live.start(config);
+    if (lifecycle.state === ProcessState.STARTING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
+    for (const { path, message } of inactiveFeatures(config)) logger.warn({ field: path }, message);
+    this.#heartbeat = this.#createHeartbeat(config);
+    await this.settleAwaiting();
+    this.#worker.kick();
+  }
+
+  /** Lets running runs end for `graceMs`, then cuts them off, and closes everything. */
+  async stop(graceMs: number): Promise<void> {
+    this.#heartbeat?.stop();
+    await this.#live.stopTriggers();
+    await this.#worker.drain(graceMs);
+    await this.#live.release();
+    await this.#memory?.close();
+  }
+
+  /** Whether nothing is under way, so that the state may leave memory. */
+  isIdle(): boolean {
+    return this.#worker.activeRuns === 0 && this.#ports.record.summary().pending_count === 0;
+  }
+
+  /** Gives back what hibernation does not keep. */
+  async release(): Promise<void> {
+    this.#context = undefined;
+    await this.#live.release();
+  }
+
+  kick(): void {
+    this.#worker.kick();
+  }
+
+  noteResolved(runId: string): void {
+    this.#worker.noteResolved(runId);
+  }
+
+  /** Puts an event into the mailbox: durable when it resolves. @throws EventRefusedError, InvalidInputError */
+  async accept(event: TriggerEvent): Promise<'accepted' | 'duplicate'> {
+    const { name, record, lifecycle } = this.#ports;
+    const broken = this.#ports.brokenBecause();
+    if (broken !== undefined) throw new EventRefusedError(name, broken);
+    assertJsonValue(event.payload, 'payload');
+    assertJsonValue(event.metadata, 'metadata');
+    await record.wake();
+    if (!acceptingStates.has(lifecycle.state)) throw new EventRefusedError(name, `it is ${lifecycle.state}`);
+    const { mailbox } = record.states;
+    if (knowsEvent(mailbox, event.eventId)) {
+      // The first delivery may still be on its way to the disk: a duplicate is acknowledged no earlier than it.
+      await record.settled();
+      return 'duplicate';
+    }
+    if (mailbox.pending_count >= record.config().triggerDelivery.maxPending) throw new EventRefusedError(name, `${mailbox.pending_count} events wait already`, 5_000);
+    this.touch();
+    await record.write([{ entryType: 'trigger_event', cause: event.cause, data: { ...triggerEventToDocument(event) } }]).durable;
+    if (lifecycle.state === ProcessState.SUSPENDED && record.stateReason() === idleReason) await lifecycle.transition(ProcessState.RUNNING, { reason: 'an event came' }).catch(() => {});
+    this.#worker.kick();
+    return 'accepted';
+  }
+
+  /** `awaiting` is what `running` is called while a run waits for a person. */
+  async settleAwaiting(): Promise<void> {
+    const { record, lifecycle } = this.#ports;
+    const waits = waitingEffects(record.states).length > 0;
+    if (waits && lifecycle.state === ProcessState.RUNNING) await lifecycle.transition(ProcessState.AWAITING, { reason: 'the outcome of a call is unknown' });
+    else if (!waits && lifecycle.state === ProcessState.AWAITING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'every unknown outcome is settled' });
+  }
+
+  #createWorker(): MailboxWorker {
+    const { deps, logger, record, lifecycle } = this.#ports;
+    const runningStates: readonly ProcessState[] = [ProcessState.RUNNING, ProcessState.AWAITING];
+    return new MailboxWorker({
+      clock: deps.clock,
+      scheduler: deps.scheduler,
+      createId: deps.createId,
+      logger,
+      config: () => record.config(),
+      mailbox: () => record.states.mailbox,
+      runsStarted: () => record.states.counters.runs_started,
+      consecutiveFailures: () => record.states.counters.consecutive_failures,
+      mayRun: () => record.isAwake && this.#ports.brokenBecause() === undefined && runningStates.includes(lifecycle.state),
+      isParked: (runId) => record.effects.isParked(runId),
+      record: (entries) => record.write(entries),
+      run: (pending, runId, signal) =>
+        runEvent({
+          deps,
+          config: record.config(),
+          live: this.#live,
+          record,
+          context: this.context(),
+          logger,
+          processName: this.#ports.name,
+          pending,
+          runId,
+          signal,
+          publish: (chunk) => this.#ports.publish({ processName: this.#ports.name, runId, eventId: pending.event.event_id, chunk }),
+        }),
+      onParked: async (runId, effectIds) => {
+        logger.warn({ runId, effectIds }, 'a run waits: nobody knows whether a call happened; settle it with `cortex resolve EFFECT happened|not-happened|retry`');
+        await this.settleAwaiting();
+      },
+      onClosed: async () => {
+        this.touch();
+        await record.checkpointIfDue();
+      },
+      onFailing: (reason) => this.#ports.onFailing(reason),
+    });
+  }
+
+  #createHeartbeat(config: ProcessConfig): Heartbeat {
+    const { deps, record, lifecycle, logger } = this.#ports;
+    return new Heartbeat(deps.clock, config, {
+      isIdle: () => lifecycle.state === ProcessState.RUNNING && this.isIdle(),
+      lastActivityAt: () => this.#usedAt,
+      startedAt: () => Date.parse(record.lifecycle().started_at ?? '') || deps.clock.now(),
+      onIdle: () => this.#ports.onIdle(),
+      onLifetime: () => this.#ports.onLifetime(),
+      onError: (error) => logger.error({ error: describeError(error) }, 'a heartbeat action failed'),
+    });
+  }
+
+  #triggerRecord(triggerId: string): TriggerRecord | undefined {
+    const { record } = this.#ports;
+    return record.isAwake ? triggerRecordOf(record.states.mailbox, triggerId) : record.armedTrigger(triggerId);
+  }
+}
