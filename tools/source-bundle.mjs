@@ -4,7 +4,8 @@
  */
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { basename, dirname, join, relative } from 'node:path';
+import { isBuiltin } from 'node:module';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './install.mjs';
 
@@ -32,17 +33,26 @@ const isFresh = (record) =>
   statSync(join(cache, record.entry), { throwIfNoEntry: false }) !== undefined &&
   Object.entries(record.inputs).every(([file, stamp]) => stampOf(file) === stamp);
 
-/** Sources of the workspace are bundled; every other bare import is left to Node. */
+/**
+ * Sources of the workspace are bundled; every other bare import is left to Node. Node looks from the bundle, which lies in the root's
+ * node_modules: a package of which a workspace has a version of its own is therefore named by its place.
+ */
 const npmPackagesAreExternal = {
   name: 'npm-packages-are-external',
   setup(build) {
-    build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'entry-point' || path.startsWith('@cortex-runtime/') || path.startsWith('#') ? undefined : { path, external: true });
+    const ours = {};
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      if (pluginData === ours || kind === 'entry-point' || path.startsWith('@cortex-runtime/') || path.startsWith('#')) return undefined;
+      if (isBuiltin(path)) return { path, external: true };
+      const found = await build.resolve(path, { kind, importer, resolveDir, pluginData: ours });
+      const isRoots = found.errors.length > 0 || found.path.startsWith(join(root, 'node_modules') + sep);
+      return { path: isRoots ? path : pathToFileURL(found.path).href, external: true };
+    });
   },
 };
 
 const manifests = () =>
-  ['package.json', ...['packages', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}/package.json`))];
+  ['package.json', 'node_modules/.package-lock.json', ...['packages', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}/package.json`))];
 
 async function bundle(entry, recordPath) {
   const { build } = await import('esbuild');

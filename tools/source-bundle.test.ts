@@ -33,6 +33,12 @@ describe('bundleSource', () => {
     expect((await load(first)).greeting, 'a process that started from the first bundle keeps it').toBe('hello');
   });
 
+  it("gives each workspace its own version of a package, where that is not the root's", async () => {
+    // ajv: 6 for eslint at the root, 8 in our packages; 6 has no such export, so the import itself would fail
+    write('main.ts', "import { validateArguments } from '@cortex-runtime/plugins';\nexport const greeting = validateArguments({ name: 't', inputSchema: { type: 'object' } }, {}).ok ? 'valid' : 'not valid';\n");
+    expect((await load(await bundleSource(entry))).greeting).toBe('valid');
+  });
+
   it('refuses code that does not compile, and keeps no trace of it', async () => {
     write('main.ts', 'export const = ;\n');
     await expect(bundleSource(entry)).rejects.toThrow();
