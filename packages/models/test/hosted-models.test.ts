@@ -190,6 +190,15 @@ describe('failures of hosted models', () => {
     expect(server.calls[0]?.headers['authorization']).toBe('Bearer from-the-environment');
   });
 
+  it("does not send OpenAI's key to an endpoint that only the options name", async () => {
+    const { server, provider } = await open(compatible, undefined, {}, { environment: { OPENAI_API_KEY: key } });
+    await collectAnswer(provider.stream(hello));
+    expect(server.calls[0]?.headers['authorization']).toBeUndefined();
+    const named = await createModelProvider('openai-compatible:x', modelDeps({ environment: { OPENAI_API_KEY: key, OPENAI_BASE_URL: server.baseUrl } }));
+    await collectAnswer(named.stream(hello));
+    expect(server.calls[1]?.headers['authorization']).toBe(`Bearer ${key}`);
+  });
+
   it('says in the log that it tries again', async () => {
     const logger = recordingLogger();
     const { provider } = await open(openai, (call) => (call.number === 1 ? { fault: { kind: 'status', status: 500 } } : { text: 'fine' }), {}, { ...impatient(), logger });

@@ -34,8 +34,6 @@ const tools = () => [
   ...extra,
 ];
 
-let closeAll = () => undefined;
-
 function makeServer() {
   const server = new Server({ name: 'odd', version: '1' }, { capabilities: { tools: { listChanged: true } } });
   // Two tools a page.
@@ -53,7 +51,6 @@ function makeServer() {
       case 'pid': return text(String(process.pid));
       case 'die':
       case 'die_idempotent':
-        closeAll();
         process.exit(1);
         return text('unreachable');
       case 'hang':

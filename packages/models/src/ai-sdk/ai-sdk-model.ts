@@ -7,12 +7,21 @@ import type { ModelProviderDeps, ModelProviderSettings } from '../provider-optio
 import { modelPrompt, modelTools, readToolArguments } from './model-prompt.ts';
 import { modelErrorFrom } from './provider-error.ts';
 
+/** A language model of the AI SDK's specification v3, named by shape so that our types need none of its packages. */
+export interface AiSdkLanguageModel {
+  readonly specificationVersion: 'v3';
+  readonly provider: string;
+  readonly modelId: string;
+  doStream(options: never): PromiseLike<{ stream: ReadableStream<unknown> }>;
+}
+
 /** What differs between providers, besides the protocol. */
 export interface AiSdkModelTraits {
   modelId: string;
   /** Strings that no error message may hold. */
   secrets: readonly string[];
-  providerOptions?: SharedV3ProviderOptions;
+  /** Options of the provider itself, by its name. */
+  providerOptions?: Record<string, JsonObject>;
   /** Give the metadata of a tool call back with it. */
   returnsToolCallMetadata?: boolean;
 }
@@ -33,7 +42,8 @@ interface Attempt {
  * Tool calls are held back until the provider has ended the answer with a reason, so none is delivered from a stream that was cut,
  * also when the cut looks like a proper end of the body.
  */
-export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'logger'>, model: LanguageModelV3, traits: AiSdkModelTraits, settings: ModelProviderSettings): ModelProvider {
+export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'logger'>, languageModel: AiSdkLanguageModel, traits: AiSdkModelTraits, settings: ModelProviderSettings): ModelProvider {
+  const model = languageModel as LanguageModelV3;
   const { modelId, secrets } = traits;
 
   async function* stream(request: ModelRequest): AsyncGenerator<ModelChunk> {
@@ -119,7 +129,7 @@ export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'l
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       ...(request.idempotencyKey === undefined ? {} : { headers: { 'Idempotency-Key': request.idempotencyKey } }),
-      ...(traits.providerOptions === undefined ? {} : { providerOptions: traits.providerOptions }),
+      ...(traits.providerOptions === undefined ? {} : { providerOptions: traits.providerOptions as SharedV3ProviderOptions }),
     };
   }
 

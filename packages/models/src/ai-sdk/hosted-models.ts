@@ -1,11 +1,9 @@
 import { EnvironmentVariableNotFoundError, resolveReferences } from '@cortex-runtime/core';
-import type { LanguageModelV3 } from '@ai-sdk/provider';
 
 import type { ModelProviderFactory } from '../create-model-provider.ts';
 import { ModelSettingMissingError } from '../errors.ts';
-import type { ModelProvider } from '../model-provider.ts';
 import type { ModelProviderDeps, ModelProviderSettings } from '../provider-options.ts';
-import { aiSdkModel, type AiSdkModelTraits } from './ai-sdk-model.ts';
+import { aiSdkModel } from './ai-sdk-model.ts';
 import { optionalPeer } from './optional-peer.ts';
 
 /** `openai:…` over the Responses protocol. Nothing is stored at the provider: the journal is the memory. */
@@ -14,7 +12,7 @@ export const openAiModel: ModelProviderFactory = async (deps, { modelId, name },
   const baseURL = settings.baseUrl ?? deps.environment['OPENAI_BASE_URL'];
   const { createOpenAI } = await optionalPeer(modelId, '@ai-sdk/openai', () => import('@ai-sdk/openai'));
   const provider = createOpenAI({ apiKey, fetch: deps.net.fetch.bind(deps.net), ...(baseURL === undefined ? {} : { baseURL: resolve(deps, modelId, baseURL) }) });
-  return hosted(deps, provider.responses(name), settings, { modelId, secrets: [apiKey], providerOptions: { openai: { store: false } } });
+  return aiSdkModel(deps, provider.responses(name), { modelId, secrets: [apiKey], providerOptions: { openai: { store: false } } }, settings);
 };
 
 /** `anthropic:…` over the Messages protocol. */
@@ -23,7 +21,7 @@ export const anthropicModel: ModelProviderFactory = async (deps, { modelId, name
   const baseURL = settings.baseUrl ?? deps.environment['ANTHROPIC_BASE_URL'];
   const { createAnthropic } = await optionalPeer(modelId, '@ai-sdk/anthropic', () => import('@ai-sdk/anthropic'));
   const provider = createAnthropic({ apiKey, fetch: deps.net.fetch.bind(deps.net), ...(baseURL === undefined ? {} : { baseURL: resolve(deps, modelId, baseURL) }) });
-  return hosted(deps, provider(name), settings, { modelId, secrets: [apiKey] });
+  return aiSdkModel(deps, provider(name), { modelId, secrets: [apiKey] }, settings);
 };
 
 /** `google:…` over the Gemini API. */
@@ -32,14 +30,17 @@ export const googleModel: ModelProviderFactory = async (deps, { modelId, name },
   const baseURL = settings.baseUrl ?? deps.environment['GOOGLE_GENERATIVE_AI_BASE_URL'];
   const { createGoogleGenerativeAI } = await optionalPeer(modelId, '@ai-sdk/google', () => import('@ai-sdk/google'));
   const provider = createGoogleGenerativeAI({ apiKey, fetch: deps.net.fetch.bind(deps.net), ...(baseURL === undefined ? {} : { baseURL: resolve(deps, modelId, baseURL) }) });
-  return hosted(deps, provider(name), settings, { modelId, secrets: [apiKey], returnsToolCallMetadata: true });
+  return aiSdkModel(deps, provider(name), { modelId, secrets: [apiKey], returnsToolCallMetadata: true }, settings);
 };
 
 /** `openai-compatible:…` over the Chat Completions protocol: vLLM, Ollama, gateways. A key is sent when there is one. */
 export const openAiCompatibleModel: ModelProviderFactory = async (deps, { modelId, name }, settings) => {
-  const given = settings.baseUrl ?? deps.environment['OPENAI_COMPATIBLE_BASE_URL'] ?? deps.environment['OPENAI_BASE_URL'];
+  const fromEnvironment = deps.environment['OPENAI_COMPATIBLE_BASE_URL'] ?? deps.environment['OPENAI_BASE_URL'];
+  const given = settings.baseUrl ?? fromEnvironment;
   if (given === undefined) throw new ModelSettingMissingError(modelId, 'OPENAI_COMPATIBLE_BASE_URL', 'the base URL of the endpoint, such as http://127.0.0.1:11434/v1 (or model_options.base_url)');
-  const key = settings.apiKey ?? deps.environment['OPENAI_COMPATIBLE_API_KEY'] ?? deps.environment['OPENAI_API_KEY'];
+  // OpenAI's key goes to another endpoint only where the environment that holds the key names the endpoint too: a manifest must not be able to send it anywhere.
+  const openAiKey = settings.baseUrl === undefined ? deps.environment['OPENAI_API_KEY'] : undefined;
+  const key = settings.apiKey ?? deps.environment['OPENAI_COMPATIBLE_API_KEY'] ?? openAiKey;
   const apiKey = key === undefined ? undefined : resolve(deps, modelId, key);
   const { createOpenAICompatible } = await optionalPeer(modelId, '@ai-sdk/openai-compatible', () => import('@ai-sdk/openai-compatible'));
   const provider = createOpenAICompatible({
@@ -49,12 +50,8 @@ export const openAiCompatibleModel: ModelProviderFactory = async (deps, { modelI
     fetch: deps.net.fetch.bind(deps.net),
     ...(apiKey === undefined ? {} : { apiKey }),
   });
-  return hosted(deps, provider.chatModel(name), settings, { modelId, secrets: apiKey === undefined ? [] : [apiKey] });
+  return aiSdkModel(deps, provider.chatModel(name), { modelId, secrets: apiKey === undefined ? [] : [apiKey] }, settings);
 };
-
-function hosted(deps: ModelProviderDeps, model: LanguageModelV3, settings: ModelProviderSettings, traits: AiSdkModelTraits): ModelProvider {
-  return aiSdkModel(deps, model, traits, settings);
-}
 
 function requireKey(deps: ModelProviderDeps, { apiKey }: ModelProviderSettings, modelId: string, variables: readonly [string, ...string[]]): string {
   const key = apiKey ?? variables.map((name) => deps.environment[name]).find((value) => value !== undefined && value !== '');

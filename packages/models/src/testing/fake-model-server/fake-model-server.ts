@@ -16,6 +16,8 @@ export interface FakeModelServerOptions {
   respond?: (call: FakeModelCall) => FakeModelReply | Promise<FakeModelReply>;
   /** Awaited before anything is answered: the place to count durably. */
   onCall?: (call: FakeModelCall) => void | Promise<void>;
+  /** Called when a whole answer has left the process; not for one with a fault. */
+  onAnswered?: (call: FakeModelCall) => void;
   /** Takes a request that is no model call; false leaves it to the server (404). */
   handle?: (request: IncomingMessage, response: ServerResponse, body: string) => boolean | Promise<boolean>;
   /** A free one when left out. */
@@ -102,7 +104,8 @@ export async function startFakeModelServer(options: FakeModelServerOptions = {})
       default:
         break;
     }
-    response.end();
+    await new Promise<void>((resolve) => response.end(resolve));
+    if (fault === undefined) options.onAnswered?.(call);
   }
 
   function untilClosed(): Promise<void> {
