@@ -18,6 +18,7 @@ export function checkTriggers(triggers: readonly TriggerConfig[], place: readonl
     for (const { segments, message } of validateTriggerConfig(config)) {
       if (!isUnresolved.has(String(segments[0]))) issues.push({ segments: [...at, ...segments], path: formatPath([...at, ...segments]), message });
     }
+    if (triggers.length === 1) continue;
     const id = triggerIdOf(trigger);
     const first = placeById.get(id);
     if (first === undefined) placeById.set(id, formatPath(at));

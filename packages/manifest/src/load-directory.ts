@@ -2,7 +2,7 @@ import { describeError } from '@cortex-runtime/core';
 
 import { ManifestError, ManifestValidationError } from './errors.ts';
 import { loadLocated, type ManifestDependencies } from './load-manifest.ts';
-import type { LoadedManifest, LocatedManifest } from './parse-manifest.ts';
+import type { LoadedManifest } from './parse-manifest.ts';
 
 export interface DirectoryResult {
   /** The good ones, sorted by file name. */
@@ -21,7 +21,7 @@ const concurrency = 16;
  */
 export async function loadDirectory(directory: string, deps: ManifestDependencies): Promise<DirectoryResult> {
   const files = (await list(directory, deps)).map((name) => joinPath(directory, name));
-  const outcomes = new Array<LocatedManifest | ManifestError | undefined>(files.length);
+  const outcomes = new Array<Loaded | ManifestError | undefined>(files.length);
   let next = 0;
   const work = async () => {
     for (let index = next; index < files.length; index = next) {
@@ -37,14 +37,15 @@ export async function loadDirectory(directory: string, deps: ManifestDependencie
     const file = files[index] ?? '';
     if (outcome instanceof ManifestError) result.errors.push({ file, error: outcome });
     else if (outcome !== undefined) {
-      const { filePath, manifest, config, locate } = outcome;
-      const first = fileByName.get(manifest.name);
+      const { loaded, placeOfName } = outcome;
+      const { name } = loaded.manifest;
+      const first = fileByName.get(name);
       if (first === undefined) {
-        fileByName.set(manifest.name, filePath);
-        result.manifests.push({ filePath, manifest, config });
+        fileByName.set(name, file);
+        result.manifests.push(loaded);
       } else {
-        const message = `${JSON.stringify(manifest.name)} is already the name of ${first}; give one of the two another name`;
-        result.errors.push({ file, error: new ManifestValidationError([{ path: 'name', message, ...locate(['name']) }], filePath) });
+        const message = `${JSON.stringify(name)} is already the name of ${first}; give one of the two another name`;
+        result.errors.push({ file, error: new ManifestValidationError([{ path: 'name', message, ...placeOfName }], file) });
       }
     }
   }
@@ -60,9 +61,16 @@ async function list(directory: string, { disk }: ManifestDependencies): Promise<
   }
 }
 
-async function loadOne(file: string, deps: ManifestDependencies): Promise<LocatedManifest | ManifestError> {
+/** What is kept of a file: its YAML tree is let go at once, as ten thousand of them are a lot of memory. */
+interface Loaded {
+  loaded: LoadedManifest;
+  placeOfName: { line: number; column: number };
+}
+
+async function loadOne(file: string, deps: ManifestDependencies): Promise<Loaded | ManifestError> {
   try {
-    return await loadLocated(file, deps);
+    const { filePath, manifest, config, locate } = await loadLocated(file, deps);
+    return { loaded: { filePath, manifest, config }, placeOfName: locate(['name']) };
   } catch (error) {
     if (error instanceof ManifestError) return error;
     throw error;

@@ -52,8 +52,9 @@ export function findSettingConflicts(manifest: AgentManifest): DocumentIssue[] {
     issues.push({ segments: second, path, message: `is set a second time, ${formatPath(first)} sets the same; keep one of the two` });
   };
   for (const key of rootSettings) {
+    if (manifest[key] === undefined || manifest.config?.[key] === undefined) continue;
     const name = documentFieldName(key, ProcessConfig.shape[key]);
-    if (manifest[key] !== undefined && manifest.config?.[key] !== undefined) report(['config', name], [name]);
+    report(['config', name], [name]);
   }
   for (const [place, context] of [[['context'], manifest.context], [['config', 'context'], manifest.config?.context]] as const) {
     if (context === undefined) continue;

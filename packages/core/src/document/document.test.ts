@@ -105,6 +105,12 @@ describe('documents', () => {
     expect(problems(Agent, { shapes: [{ kind: 'circle', radius_mm: 1 }] })).toEqual(['shapes[0].radius_mm: unknown key; did you mean "radius_cm"?']);
   });
 
+  it('report a hundred problems at most, so that a hostile document costs little', () => {
+    const raw = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`unknown_key_number_${index}`, 1]));
+    expect(problems(Agent, raw)).toHaveLength(100);
+    expect(problems(Agent, { tags: Array.from({ length: 100_000 }, () => 1) })).toHaveLength(100);
+  });
+
   it('do not repeat a long or odd text, as it could be a secret', () => {
     const [problem] = problems(Agent, { concurrency: 'sk-'.padEnd(60, 'x') });
     expect(problem).toBe('concurrency: expected number, got text of 60 characters');

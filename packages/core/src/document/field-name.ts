@@ -34,11 +34,34 @@ export function unwrap(schema: AnySchema): AnySchema {
   }
 }
 
+/** A field of an object schema. */
+export interface DocumentField {
+  key: string;
+  schema: AnySchema;
+}
+
+/** Schemas do not change, so their fields are worked out once: this is most of the time that reading a document takes. */
+const fieldsOfShape = new WeakMap<object, Map<string, DocumentField>>();
+
 /** The fields of an object schema by their document name. */
-export function documentFields(shape: Record<string, AnySchema>): Map<string, { key: string; schema: AnySchema }> {
-  const fields = new Map<string, { key: string; schema: AnySchema }>();
+export function documentFields(shape: Record<string, AnySchema>): ReadonlyMap<string, DocumentField> {
+  const known = fieldsOfShape.get(shape);
+  if (known !== undefined) return known;
+  const fields = new Map<string, DocumentField>();
   for (const [key, schema] of Object.entries(shape)) fields.set(documentFieldName(key, schema), { key, schema });
+  fieldsOfShape.set(shape, fields);
   return fields;
+}
+
+const namesOfShape = new WeakMap<object, Map<string, string>>();
+
+/** The document names of the fields of an object schema by their key. */
+export function documentNames(shape: Record<string, AnySchema>): ReadonlyMap<string, string> {
+  const known = namesOfShape.get(shape);
+  if (known !== undefined) return known;
+  const names = new Map([...documentFields(shape)].map(([name, { key }]) => [key, name]));
+  namesOfShape.set(shape, names);
+  return names;
 }
 
 /** The definition of a schema with the properties that the walkers read. */

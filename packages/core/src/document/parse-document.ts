@@ -4,7 +4,7 @@ import { parseDurationMs } from '../duration.ts';
 import { EnvironmentVariableNotFoundError, hasReferences, resolveReferences, type Environment } from '../environment-reference.ts';
 import { nearestName } from '../nearest-name.ts';
 import { DocumentError, formatPath, type DocumentIssue } from './document-error.ts';
-import { definitionOf, documentFields, durationMeta, isPlainObject, setOwn, unwrap, type AnySchema, type SchemaDefinition } from './field-name.ts';
+import { definitionOf, documentFields, documentNames, durationMeta, isPlainObject, setOwn, unwrap, type AnySchema, type SchemaDefinition } from './field-name.ts';
 
 /** The outcome of reading a document: a complete, valid value, or everything that is wrong with it. */
 export type DocumentResult<T> = { ok: true; value: T } | { ok: false; issues: DocumentIssue[] };
@@ -28,7 +28,7 @@ export function parseDocument<S extends z.ZodType>(schema: S, raw: unknown, what
   return result.value;
 }
 
-/** As {@link parseDocument}, returning the issues. */
+/** As {@link parseDocument}, returning the issues; at most a hundred of them. */
 export function readDocument<S extends z.ZodType>(schema: S, raw: unknown, options: ReadDocumentOptions = {}): DocumentResult<z.output<S>> {
   const { parsed } = read(schema, raw, options);
   return parsed;
@@ -48,10 +48,14 @@ function read<S extends z.ZodType>(schema: S, raw: unknown, options: ReadDocumen
   if (parsed.success && issues.length === 0) return { translated, parsed: { ok: true, value: parsed.data } };
   if (!parsed.success) {
     const reported = new Set(issues.map((issue) => issue.path));
-    for (const issue of flatten(parsed.error.issues, schema, translated, context)) if (!reported.has(issue.path)) issues.push(issue);
+    const found = flatten(parsed.error.issues.slice(0, maxIssues), schema, translated, context);
+    issues.push(...found.filter(({ path }) => !reported.has(path)).slice(0, maxIssues - issues.length));
   }
   return { translated, parsed: { ok: false, issues } };
 }
+
+/** More than these are not collected: nobody reads them, and a hostile document should not buy time with them. */
+const maxIssues = 100;
 
 interface Translation {
   issues: DocumentIssue[];
@@ -65,7 +69,7 @@ interface Translation {
 type Path = readonly (string | number)[];
 
 function report(context: Translation, segments: Path, message: string): void {
-  context.issues.push({ segments, path: formatPath(segments), message });
+  if (context.issues.length < maxIssues) context.issues.push({ segments, path: formatPath(segments), message });
 }
 
 function translate(schema: AnySchema, written: unknown, path: Path, context: Translation): unknown {
@@ -136,7 +140,7 @@ function translateObject(
       report(context, [...path, name], prototypeKey);
     } else if (catchall !== undefined && definitionOf(catchall).type !== 'never') {
       setOwn(result, name, value);
-    } else {
+    } else if (context.issues.length < maxIssues) {
       const near = nearestName(name, fields.keys());
       const hint = near === undefined ? `valid keys are ${[...fields.keys()].join(', ')}` : `did you mean ${JSON.stringify(near)}?`;
       const segments = [...path, name];
@@ -200,13 +204,13 @@ export function documentSegments(schema: AnySchema, path: readonly PropertyKey[]
     let name = typeof segment === 'number' ? segment : String(segment);
     if (def?.shape !== undefined) {
       next = def.shape[String(segment)];
-      for (const [documentName, field] of documentFields(def.shape)) if (field.key === segment) name = documentName;
+      name = documentNames(def.shape).get(String(segment)) ?? name;
     } else if (def?.type === 'union') {
       const option = def.options?.find((candidate: AnySchema) => definitionOf(unwrap(candidate)).shape?.[String(segment)] !== undefined);
       if (option !== undefined) {
         const shape = definitionOf(unwrap(option)).shape ?? {};
         next = shape[String(segment)];
-        for (const [documentName, field] of documentFields(shape)) if (field.key === segment) name = documentName;
+        name = documentNames(shape).get(String(segment)) ?? name;
       }
     } else next = def?.element ?? def?.valueType;
     segments.push(name);

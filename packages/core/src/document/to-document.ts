@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { durationInUnit } from '../duration.ts';
-import { definitionOf, documentFieldName, durationMeta, isPlainObject, setOwn, unwrap, type AnySchema } from './field-name.ts';
+import { definitionOf, documentNames, durationMeta, isPlainObject, setOwn, unwrap, type AnySchema } from './field-name.ts';
 
 /** The snake_case form of a value that a camelCase schema describes; the inverse of `parseDocument`. Properties that are undefined are left out. */
 export function toDocument(schema: z.ZodType, value: unknown): unknown {
@@ -13,12 +13,14 @@ function convert(schema: AnySchema, value: unknown): unknown {
   if (meta !== undefined && typeof value === 'number') return durationInUnit(value, meta.unit);
   const def = definitionOf(unwrap(schema));
   if (def.type === 'object' && def.shape !== undefined && isPlainObject(value)) {
+    const names = documentNames(def.shape);
     const result: Record<string, unknown> = {};
     for (const [key, item] of Object.entries(value)) {
       if (item === undefined) continue;
+      const name = names.get(key);
       const field = def.shape[key];
-      if (field === undefined) setOwn(result, key, item);
-      else setOwn(result, documentFieldName(key, field), convert(field, item));
+      if (name === undefined || field === undefined) setOwn(result, key, item);
+      else setOwn(result, name, convert(field, item));
     }
     return result;
   }

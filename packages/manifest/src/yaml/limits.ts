@@ -3,7 +3,7 @@ export const manifestLimits = {
   /** Bytes of the file. */
   maxBytes: 256 * 1024,
   /** Lexical tokens: words, indicators, blanks, line ends. A block of instructions is one. */
-  maxTokens: 30_000,
+  maxTokens: 20_000,
   /** Nested maps and lists. */
   maxDepth: 64,
   /** Anchors (`&name`). */

@@ -32,10 +32,10 @@ const bombs: [string, string, string][] = [
   ['deep values in one line', ': '.repeat(100_000), 'is nested more than 64 levels deep'],
   ['deep maps by indentation', lines(100, (depth) => `${' '.repeat(depth)}a:`), 'is nested more than 64 levels deep'],
   ['deep lists, a little deeper in each line', lines(30, (index) => `${'  '.repeat(index * 5)}- - - - -`), 'is nested more than 64 levels deep'],
-  ['a map of 60,000 keys', lines(60_000, (index) => `k${index}: 1`), 'has more than 30000 tokens'],
-  ['a list of 120,000 items', `[${'1,'.repeat(120_000)}]`, 'has more than 30000 tokens'],
-  ['200,000 empty lines', '\n'.repeat(200_000), 'has more than 30000 tokens'],
-  ['unclosed quotes', '"'.repeat(200_000), 'has more than 30000 tokens'],
+  ['a map of 60,000 keys', lines(60_000, (index) => `k${index}: 1`), 'has more than 20000 tokens'],
+  ['a list of 120,000 items', `[${'1,'.repeat(120_000)}]`, 'has more than 20000 tokens'],
+  ['200,000 empty lines', '\n'.repeat(200_000), 'has more than 20000 tokens'],
+  ['unclosed quotes', '"'.repeat(200_000), 'has more than 20000 tokens'],
   ['thousands of documents', '---\n'.repeat(5_000), 'a second document begins here'],
 ];
 
