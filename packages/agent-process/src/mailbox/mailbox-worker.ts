@@ -4,7 +4,7 @@ import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { CronScheduler } from '@cortex-runtime/triggers';
 
 import type { RunOutcome } from '../run/execute-run.ts';
-import { pendingEvents, type MailboxState, type PendingEvent } from './mailbox-projection.ts';
+import type { MailboxState, PendingEvent } from './mailbox-projection.ts';
 
 /** An entry of the worker's own process. */
 export type OwnEntry = Omit<NewJournalEntry, 'processId'>;
@@ -62,22 +62,24 @@ export class MailboxWorker {
   /** Begins whatever may begin. Cheap when there is nothing; call it after every change. */
   kick(): void {
     if (this.#stopped || !this.#ports.mayRun()) return;
-    const mailbox = this.#ports.mailbox();
-    if (mailbox.pending_count === 0) return;
+    const { pending_count, pending: mailbox } = this.#ports.mailbox();
     const { concurrency } = this.#ports.config();
+    // A run keeps its slot until its last entry is durable, also after its event has left the mailbox.
+    let free = concurrency - this.#active.size;
+    if (pending_count === 0 || free <= 0) return;
     const now = this.#ports.clock.now();
-    let taken = 0;
     let nextDueAt = Number.POSITIVE_INFINITY;
     const ready: PendingEvent[] = [];
-    for (const pending of pendingEvents(mailbox)) {
-      if (this.#active.has(pending.event.event_id)) taken += 1;
+    for (const key in mailbox) {
+      const pending = mailbox[key] as PendingEvent;
+      if (this.#active.has(pending.event.event_id)) continue;
       // A parked run keeps its slot: later events of an agent that works in order wait behind it.
-      else if (pending.state === 'running' && pending.run_id !== null && this.#ports.isParked(pending.run_id)) taken += 1;
+      if (pending.state === 'running' && pending.run_id !== null && this.#ports.isParked(pending.run_id)) free -= 1;
       else if (pending.state === 'retry' && (pending.due_at ?? 0) > now) nextDueAt = Math.min(nextDueAt, pending.due_at ?? now);
       else ready.push(pending);
-      if (taken + ready.length >= concurrency && nextDueAt === Number.POSITIVE_INFINITY && ready.length >= concurrency) break;
+      if (ready.length >= free) break;
     }
-    for (const pending of ready.slice(0, Math.max(0, concurrency - taken))) this.#begin(pending);
+    for (const pending of ready.slice(0, Math.max(0, free))) this.#begin(pending);
     this.#armRetry(nextDueAt);
   }
 
