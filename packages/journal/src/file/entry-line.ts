@@ -1,0 +1,136 @@
+import { hash as hashOnce } from 'node:crypto';
+
+import type { JsonObject } from '@cortex-runtime/core';
+
+import type { JournalEntry } from '../journal-entry.ts';
+import { upcastRecord } from './upcast-record.ts';
+
+/** Version of the records that this package writes. */
+export const recordVersion = 1;
+
+/** Hash before the first entry of a process. */
+export const zeroHash = '0'.repeat(64);
+
+/** Where a line begins: number of the segment, bytes from its start. */
+export interface Location {
+  segment: number;
+  offset: number;
+}
+
+/** What a line says besides its entry. */
+export interface LineLinks {
+  /** The same process's previous entry. */
+  prev?: Location;
+  /** Number of the group commit that the line opens: everything before it was on stable storage when it was written. */
+  batch?: number;
+  /** The next line of the file belongs to the same write; both count or neither. */
+  more: boolean;
+}
+
+export interface Line extends LineLinks {
+  entry: JournalEntry;
+}
+
+/** `,"hash":"` + 64 digits + `"}` */
+const tailLength = 75;
+
+export function chainHash(previousHash: string, body: string): string {
+  return hashOnce('sha256', previousHash + body, 'hex');
+}
+
+/**
+ * The line of an entry, without its line end, and its hash.
+ *
+ * The hash comes last and has a fixed length, so that whoever verifies hashes the bytes that are there and never writes the JSON again.
+ */
+export function encodeLine(entry: Omit<JournalEntry, 'hash'>, links: LineLinks, previousHash: string): { line: string; hash: string } {
+  let body = `{"v":${recordVersion},"seq":${entry.seq},"id":${JSON.stringify(entry.id)},"process_id":${JSON.stringify(entry.processId)}` +
+    `,"timestamp":"${entry.timestamp}","entry_type":${JSON.stringify(entry.entryType)}`;
+  if (entry.runId !== undefined) body += `,"run_id":${JSON.stringify(entry.runId)}`;
+  if (entry.cause !== undefined) body += `,"cause":${JSON.stringify(entry.cause)}`;
+  body += `,"data":${JSON.stringify(entry.data)}`;
+  if (links.prev !== undefined) body += `,"prev":"${links.prev.segment}:${links.prev.offset}"`;
+  if (links.batch !== undefined) body += `,"batch":${links.batch}`;
+  if (links.more) body += ',"more":true';
+  const hash = chainHash(previousHash, body);
+  return { line: `${body},"hash":"${hash}"}`, hash };
+}
+
+const hashPattern = /,"hash":"([0-9a-f]{64})"\}$/;
+
+/** The hash that a line carries, undefined when the line does not end as an entry does. */
+export function lineHash(text: string): string | undefined {
+  return hashPattern.exec(text.slice(-tailLength))?.[1];
+}
+
+/** Is `text` the line that follows `previousHash` in its chain? */
+export function isLinked(text: string, previousHash: string, hash: string): boolean {
+  return chainHash(previousHash, text.slice(0, -tailLength)) === hash;
+}
+
+/** The text that names a process inside a line; a cheap test before a line is parsed. */
+export function processNeedle(processId: string): string {
+  return `"process_id":${JSON.stringify(processId)}`;
+}
+
+/** Does the line after this one belong to the same write? Cheaper than parsing it. */
+export function isContinued(text: string): boolean {
+  return text.endsWith(',"more":true', text.length - tailLength);
+}
+
+interface Record1 {
+  v: number;
+  seq: number;
+  id: string;
+  process_id: string;
+  timestamp: string;
+  entry_type: string;
+  run_id?: string;
+  cause?: string[];
+  data: JsonObject;
+  prev?: string;
+  batch?: number;
+  more?: boolean;
+  hash: string;
+}
+
+/**
+ * What a line says. It is not verified: see {@link isLinked}.
+ *
+ * @returns undefined when the text is not a record
+ */
+export function decodeLine(text: string): Line | undefined {
+  if (!text.startsWith('{"v":') || !text.endsWith('"}')) return undefined;
+  let raw: Record1;
+  try {
+    raw = JSON.parse(text) as Record1;
+  } catch {
+    return undefined;
+  }
+  if (raw.v !== recordVersion) {
+    if (!(raw.v >= 1 && raw.v < recordVersion)) return undefined; // the header of a segment says which versions it holds, so this is damage
+    raw = upcastRecord(raw as unknown as { v: number }) as unknown as Record1;
+  }
+  if (typeof raw.seq !== 'number' || typeof raw.process_id !== 'string' || typeof raw.hash !== 'string' || typeof raw.data !== 'object') return undefined;
+  const entry: JournalEntry = {
+    seq: raw.seq,
+    id: raw.id,
+    processId: raw.process_id,
+    timestamp: raw.timestamp,
+    entryType: raw.entry_type,
+    data: raw.data,
+    hash: raw.hash,
+  };
+  if (raw.run_id !== undefined) entry.runId = raw.run_id;
+  if (raw.cause !== undefined) entry.cause = raw.cause;
+  const line: Line = { entry, more: raw.more === true };
+  if (raw.prev !== undefined) line.prev = parseLocation(raw.prev);
+  if (raw.batch !== undefined) line.batch = raw.batch;
+  return line;
+}
+
+/** From `<segment>:<offset>`. */
+function parseLocation(text: string): Location {
+  const colon = text.indexOf(':');
+  return { segment: Number(text.slice(0, colon)), offset: Number(text.slice(colon + 1)) };
+}

@@ -1,0 +1,1 @@
+export { systemProcessTable } from './process-table.ts';
