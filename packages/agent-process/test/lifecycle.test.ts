@@ -3,7 +3,7 @@ import { functionTool } from '@cortex-runtime/plugins';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { EventRefusedError, ProcessStateError, type AgentRuntime } from '../src/index.ts';
-import { interimMemoryJournal as memoryJournal } from './support/interim-memory-journal.ts';
+import { memoryJournal } from './support/journals.ts';
 import { callsTool, eventually, testConfig, testRuntime } from './support/test-runtime.ts';
 
 /** A trigger type whose events the test gives, and that says what became of them. */

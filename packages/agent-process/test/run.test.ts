@@ -1,7 +1,7 @@
 import { functionTool } from '@cortex-runtime/plugins';
 import { describe, expect, it } from 'vitest';
 
-import { interimMemoryJournal as memoryJournal } from './support/interim-memory-journal.ts';
+import { memoryJournal } from './support/journals.ts';
 import { callsTool, eventually, testConfig, testRuntime } from './support/test-runtime.ts';
 
 const types = (entries: readonly { entryType: string }[]) => entries.map((entry) => entry.entryType);

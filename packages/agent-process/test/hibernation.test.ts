@@ -1,0 +1,90 @@
+import { functionTool } from '@cortex-runtime/plugins';
+import { describe, expect, it } from 'vitest';
+
+import { ProcessHibernatedError } from '../src/index.ts';
+import { fileJournal } from './support/journals.ts';
+import { callsTool, eventually, temporaryDirectory, testConfig, testRuntime } from './support/test-runtime.ts';
+
+describe('hibernation', () => {
+  it('lets the state leave memory and brings it back, the same, with the next event', async () => {
+    const journal = await fileJournal(await temporaryDirectory());
+    const tool = functionTool({ name: 'count', description: 'x', input: { type: 'object' }, execute: () => 'one' });
+    const runtime = await testRuntime({ journal, tools: [tool], script: callsTool('count') });
+    const process = await runtime.addProcess('sleeper', testConfig({ context: { initial_state: { colour: 'green' } } }));
+    await process.start();
+    await process.inject({ payload: 1, eventId: 'a' });
+    await eventually(() => process.status().invocation_count === 1);
+    const { hibernated: _, uptime_seconds: __, warnings: ___, ...before } = process.status();
+    expect(await eventually(() => process.hibernate())).toBe(true);
+    expect(process.status()).toMatchObject({ ...before, hibernated: true });
+    expect(() => process.context).toThrow(ProcessHibernatedError);
+    expect((await process.inject({ payload: 1, eventId: 'a' })).outcome).toBe('duplicate');
+    expect(process.isHibernating).toBe(false);
+    expect(process.context.get('colour')).toBe('green');
+    expect(process.status()).toMatchObject({ ...before, hibernated: false });
+    await process.hibernate();
+    await process.inject({ payload: 2, eventId: 'b' });
+    await eventually(() => process.status().invocation_count === 2);
+    await journal.close();
+  });
+
+  it('does not hibernate while a run is open or an event waits', async () => {
+    let release: (() => void) | undefined;
+    const journal = await fileJournal(await temporaryDirectory());
+    const tool = functionTool({ name: 'slow', description: 'x', input: { type: 'object' }, execute: () => new Promise<string>((resolve) => (release = () => resolve('ok'))) });
+    const runtime = await testRuntime({ journal, tools: [tool], script: callsTool('slow') });
+    const process = await runtime.addProcess('worker', testConfig());
+    await process.start();
+    await process.inject({ payload: 1 });
+    await eventually(() => release !== undefined);
+    expect(await process.hibernate()).toBe(false);
+    release?.();
+    await eventually(() => process.status().invocation_count === 1);
+    await eventually(() => process.hibernate());
+  });
+
+  it('happens by itself after a while without work', async () => {
+    const journal = await fileJournal(await temporaryDirectory());
+    const runtime = await testRuntime({ journal, runtime: { hibernateAfterMs: 20 } });
+    await runtime.addProcess('one', testConfig());
+    await runtime.addProcess('two', testConfig());
+    await runtime.startAll();
+    await eventually(() => [...runtime.processes.values()].every((process) => process.isHibernating));
+    expect(runtime.status().processes['one']).toMatchObject({ state: 'running', hibernated: true });
+    await runtime.stopAll();
+    expect(runtime.getProcess('one').state).toBe('stopped');
+  });
+});
+
+describe('recovery from disk', () => {
+  it('brings back conversation, state, counters, dead letters and pending events, from a checkpoint and its tail', async () => {
+    const directory = await temporaryDirectory();
+    let failing = false;
+    const options = { onModelCall: () => { if (failing) throw new Error('model down'); } };
+    const first = await testRuntime({ journal: await fileJournal(directory), ...options, runtime: { checkpointEvery: 10 } });
+    const process = await first.addProcess('worker', testConfig({ trigger_delivery: { max_retries: 0 }, max_consecutive_failures: 50 }));
+    await process.start();
+    for (let index = 0; index < 10; index += 1) await process.inject({ payload: index });
+    await eventually(() => process.status().invocation_count === 10);
+    await process.context.put('seen', 10, { source: 'test' });
+    failing = true;
+    await process.inject({ payload: 'bad', eventId: 'bad' });
+    await eventually(() => process.status().dead_letter_count === 1);
+    await process.suspend();
+    await process.inject({ payload: 'later', eventId: 'later' });
+    const { uptime_seconds: _, ...before } = process.status();
+
+    // Nothing is closed: this is what kill -9 leaves.
+    failing = false;
+    const second = await testRuntime({ journal: await fileJournal(directory), ...options });
+    const again = await second.addProcess('worker', testConfig({ trigger_delivery: { max_retries: 0 }, max_consecutive_failures: 50 }));
+    await again.start();
+    const { uptime_seconds: __, ...after } = again.status();
+    expect(after).toEqual({ ...before });
+    expect(after).toMatchObject({ state: 'suspended', invocation_count: 10, conversation_messages: 20, dead_letter_count: 1, queue_size: 1 });
+    expect(again.context.stateHistory('seen')).toMatchObject([{ value: 10, source: 'test' }]);
+    await again.resume();
+    await eventually(() => again.status().invocation_count === 11);
+    expect((await again.deadLetters())[0]?.event.eventId).toBe('bad');
+  });
+});
