@@ -13,6 +13,10 @@ import { watchDirectory, type FileFacts } from './watch-directory.ts';
 
 /** Notifications can be this late, so a restart looks this much further back; what was reported already is known by its id. */
 const lookBackMs = 10_000;
+/** File systems take their times from a clock that ticks every 1 to 10 ms and so is behind ours. */
+const fileClockLagMs = 10;
+/** How far apart the two halves of a move are told: deletions are held back for 100 ms, to see whether the file comes again. */
+const moveHalvesMs = 250;
 /** A name that ends so is an editor's backup. */
 const backupSuffix = '~';
 
@@ -22,6 +26,8 @@ interface Change {
   /** The newest facts; for a file that is gone, what it was. */
   facts: FileFacts | undefined;
   previousPath?: string;
+  /** A path that held the same file: a move when it is gone at the end of the window, else a second name. */
+  maybeFrom?: string;
   window: Timer | undefined;
   /** The change time of the first notification, for the watermark. */
   since: number;
@@ -56,6 +62,10 @@ export class FileWatchTrigger implements BaseTrigger {
   readonly #given = new Map<string, Change>();
   /** Deletions that may turn out to be the first half of a move, by inode. */
   readonly #departed = new Map<number, Change>();
+  /** Paths by inode, to know the first half of a move whose deletion is told later; kept only when moves are watched. */
+  readonly #inodes = new Map<number, string>();
+  /** Paths that a move has left and whose deletion is still to be told. */
+  readonly #left = new Set<string>();
   #asker: { resolve: (event: TriggerEvent) => void; reject: (error: Error) => void } | undefined;
   #retry: Timer | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
@@ -140,6 +150,7 @@ export class FileWatchTrigger implements BaseTrigger {
             this.#isReady = true;
             ready();
           },
+          onDoubt: () => void this.#lookForDirectory(),
           onBroken: (error) => {
             ready();
             void this.#break(error);
@@ -153,8 +164,13 @@ export class FileWatchTrigger implements BaseTrigger {
     const stopWatching = this.#stopWatching;
     this.#stopWatching = undefined;
     for (const change of [...this.#open.values(), ...this.#departed.values()]) change.window?.cancel();
-    for (const changes of [this.#open, this.#ready, this.#departed, this.#known]) changes.clear();
+    for (const changes of [this.#open, this.#ready, this.#departed, this.#known, this.#inodes, this.#left]) changes.clear();
     await stopWatching?.();
+  }
+
+  async #lookForDirectory(): Promise<void> {
+    const found = await this.#deps.disk.stat(this.#directory).catch(() => undefined);
+    if (found?.kind !== 'directory' && this.#stopWatching !== undefined) await this.#break(new Error(`the directory ${this.#directory} is gone`));
   }
 
   async #break(error: Error): Promise<void> {
@@ -163,7 +179,7 @@ export class FileWatchTrigger implements BaseTrigger {
     this.#asker = undefined;
     const stopWatching = this.#stopWatching;
     this.#stopWatching = undefined;
-    this.#known.clear();
+    for (const facts of [this.#known, this.#inodes, this.#left]) facts.clear();
     asker?.reject(this.#brokenError(error));
     await stopWatching?.();
   }
@@ -180,16 +196,19 @@ export class FileWatchTrigger implements BaseTrigger {
       const text = typeof payload === 'object' && payload !== null && !Array.isArray(payload) ? (payload as { readonly seen_until?: unknown }).seen_until : undefined;
       const seenUntil = typeof text === 'string' ? Date.parse(text) : Number.NaN;
       const from = (Number.isNaN(seenUntil) ? last.timestamp : seenUntil) - lookBackMs - this.#config.watchStableMs;
-      return this.#config.watchExisting ? from : Math.max(from, this.#deps.memory.firstStartedAt() ?? from);
+      return this.#config.watchExisting ? from : Math.max(from, (this.#deps.memory.firstStartedAt() ?? from) - fileClockLagMs);
     }
     if (this.#config.watchExisting) return Number.NEGATIVE_INFINITY;
-    return this.#deps.memory.firstStartedAt() ?? this.#deps.clock.now();
+    return (this.#deps.memory.firstStartedAt() ?? this.#deps.clock.now()) - fileClockLagMs;
   }
 
   #seen(kind: 'created' | 'modified', path: string, facts: FileFacts): void {
     if (!this.#isWatched(path)) return;
     const isScan = !this.#isReady;
+    const sameFile = this.#watchesMoves ? this.#inodes.get(facts.inode) : undefined;
     this.#known.set(path, facts);
+    this.#left.delete(path);
+    if (this.#watchesMoves) this.#inodes.set(facts.inode, path);
     if (isScan) {
       if (facts.changedAt <= this.#since) return;
       const wasThere = facts.bornAt <= this.#since && facts.modifiedAt > this.#since;
@@ -197,42 +216,45 @@ export class FileWatchTrigger implements BaseTrigger {
       return;
     }
     const departed = kind === 'created' ? this.#departed.get(facts.inode) : undefined;
-    if (departed === undefined || departed.path === path || !this.#config.watchEvents.includes('moved')) {
-      this.#note(path, kind, facts);
+    if (departed !== undefined && departed.path !== path) {
+      this.#departed.delete(facts.inode);
+      departed.window?.cancel();
+      this.#open.delete(departed.path);
+      this.#note(path, 'moved', facts).previousPath = departed.path;
       return;
     }
-    this.#departed.delete(facts.inode);
-    departed.window?.cancel();
-    this.#open.delete(departed.path);
-    const change = this.#note(path, 'moved', facts);
-    change.previousPath = departed.previousPath ?? departed.path;
+    const change = this.#note(path, kind, facts, kind === 'created' && sameFile !== undefined && sameFile !== path ? moveHalvesMs : 0);
+    if (kind === 'created' && sameFile !== undefined && sameFile !== path) change.maybeFrom = sameFile;
   }
 
   #gone(path: string): void {
     if (!this.#isWatched(path)) return;
     const facts = this.#known.get(path);
     this.#known.delete(path);
-    const change = this.#note(path, 'deleted', facts);
-    if (facts !== undefined && this.#config.watchEvents.includes('moved')) this.#departed.set(facts.inode, change);
+    if (this.#left.delete(path)) return;
+    const change = this.#note(path, 'deleted', facts, this.#watchesMoves ? this.#config.watchStableMs * 2 + moveHalvesMs : 0);
+    if (facts === undefined || !this.#watchesMoves) return;
+    if (this.#inodes.get(facts.inode) === path) {
+      this.#inodes.delete(facts.inode);
+      this.#departed.set(facts.inode, change);
+    }
+  }
+
+  get #watchesMoves(): boolean {
+    return this.#config.watchEvents.includes('moved');
   }
 
   /** Opens a window for the path at its first change, or adds to the one that is open. */
-  #note(path: string, kind: FileChangeKind, facts: FileFacts | undefined): Change {
+  #note(path: string, kind: FileChangeKind, facts: FileFacts | undefined, extraMs = 0): Change {
     let change = this.#open.get(path);
     if (change === undefined) {
       change = { path, kinds: new Set(), facts, window: undefined, since: facts?.changedAt ?? this.#deps.clock.now() };
       this.#open.set(path, change);
-      this.#arm(change, this.#windowMs(kind));
+      this.#arm(change, this.#config.watchDebounceMs + extraMs);
     }
     change.kinds.add(kind);
     change.facts = facts ?? change.facts;
     return change;
-  }
-
-  /** A deletion waits until its other half, if it is a move, must have been seen: new files are only seen once they are stable. */
-  #windowMs(kind: FileChangeKind): number {
-    const waitsForMove = kind === 'deleted' && this.#config.watchEvents.includes('moved');
-    return this.#config.watchDebounceMs + (waitsForMove ? this.#config.watchStableMs * 2 + 200 : 0);
   }
 
   #arm(change: Change, delayMs: number): void {
@@ -254,10 +276,28 @@ export class FileWatchTrigger implements BaseTrigger {
       this.#arm(change, watchStableMs - age);
       return;
     }
+    if (change.maybeFrom !== undefined) await this.#settleMove(change, change.maybeFrom);
+    if (this.#open.get(change.path) !== change) return;
     this.#open.delete(change.path);
     if (change.facts !== undefined && this.#departed.get(change.facts.inode) === change) this.#departed.delete(change.facts.inode);
     if (stat !== undefined && change.facts !== undefined) change.facts = { ...change.facts, size: stat.size, modifiedAt: stat.modifiedAt };
     this.#enqueue(change, stat !== undefined);
+  }
+
+  /** Makes a created path a moved one when the path that held the same file is gone, and takes back the deletion of that one. */
+  async #settleMove(change: Change, from: string): Promise<void> {
+    delete change.maybeFrom;
+    if ((await this.#deps.disk.stat(from)) !== undefined) return;
+    change.kinds.delete('created');
+    change.kinds.add('moved');
+    change.previousPath = from;
+    const deletion = this.#open.get(from);
+    if (deletion === undefined) {
+      if (this.#known.delete(from)) this.#left.add(from);
+      return;
+    }
+    deletion.window?.cancel();
+    this.#open.delete(from);
   }
 
   #enqueue(change: Change, exists = this.#known.has(change.path)): void {

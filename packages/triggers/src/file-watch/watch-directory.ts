@@ -1,5 +1,7 @@
-import { watch } from 'chokidar';
 import type { Stats } from 'node:fs';
+import { basename } from 'node:path';
+
+import { watch } from 'chokidar';
 
 /** What a file was when it was seen. Times are milliseconds since the epoch. */
 export interface FileFacts {
@@ -17,6 +19,8 @@ export interface DirectoryObserver {
   onGone(path: string): void;
   /** Every file that was there at the start has been seen. */
   onReady(): void;
+  /** The directory itself may be gone: chokidar does not always say so (it can miss the directory when its files go in the same moment). */
+  onDoubt(): void;
   /** The watch is over: the directory vanished, or the system has no watches left. */
   onBroken(error: Error): void;
 }
@@ -39,7 +43,8 @@ export function watchDirectory(path: string, options: { isRecursive: boolean; st
   watcher.on('add', (file, stats) => stats !== undefined && observer.onSeen('created', file, factsOf(stats)));
   watcher.on('change', (file, stats) => stats !== undefined && observer.onSeen('modified', file, factsOf(stats)));
   watcher.on('unlink', (file) => observer.onGone(file));
-  watcher.on('unlinkDir', (directory) => directory === path && observer.onBroken(new Error(`the directory ${path} is gone`)));
+  watcher.on('unlinkDir', (directory) => directory === path && observer.onDoubt());
+  watcher.on('raw', (_event, name) => name === basename(path) && observer.onDoubt());
   watcher.on('ready', () => observer.onReady());
   watcher.on('error', (error) => observer.onBroken(error instanceof Error ? error : new Error(String(error))));
   return () => watcher.close();
