@@ -6,7 +6,7 @@ import { collectAnswer, describeModelProviderContract } from '../src/testing/ind
 import { startFakeModelServer, type FakeModelCall, type FakeModelReply, type FakeModelServer } from '../src/testing/fake-model-server/index.ts';
 import { impatientClock, modelDeps, recordingLogger } from './model-deps.ts';
 
-const key = 'sk-canary-0123456789abcdef';
+const key = 'canary 0123456789abcdef without the shape of a key';
 
 const hosted = [
   { modelId: 'openai:gpt-5-mini', protocol: 'openai-responses', keyVariable: 'OPENAI_API_KEY', baseUrl: (server: FakeModelServer) => server.baseUrl },
@@ -107,7 +107,7 @@ for (const entry of hosted) {
     });
 
     it('does not show the key when the provider quotes it', async () => {
-      const { provider } = await open(entry, () => ({ fault: { kind: 'status', status: 401, message: `Incorrect API key provided: ${key}` } }));
+      const { provider } = await open(entry, () => ({ fault: { kind: 'status', status: 401, message: `Incorrect API key provided: ${key}, and sk-canary-0123456789abcdef besides` } }));
       const error = await failure(collectAnswer(provider.stream(hello)));
       expect(error).toMatchObject({ code: 'MODEL_UNAUTHORIZED', retryable: false, status: 401 });
       expect(JSON.stringify([error.message, String(error.cause), error])).not.toContain('canary');

@@ -65,6 +65,18 @@ describe('an MCP server over streamable HTTP', () => {
     expect((await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n')).toHaveLength(1);
   });
 
+  it('says so too when the answer had begun to stream', async () => {
+    const source = connect({ url: (await startServer()).url }, {}, { timeoutMs: 600_000 });
+    await expect((await toolOf(source, 'srv__speak_and_die')).execute({}, callContext())).rejects.toMatchObject({ code: 'TOOL_OUTCOME_UNKNOWN' });
+  });
+
+  it('asks a server that forgets every session once more, not for ever', async () => {
+    const forgets = join(await temporaryFolder(), 'asked');
+    const source = connect({ url: (await startServer({ ODD_FORGETS: forgets })).url });
+    await expect((await toolOf(source, 'srv__echo')).execute({}, callContext())).rejects.toMatchObject({ code: 'TOOL_SOURCE_UNAVAILABLE' });
+    expect(await readFile(forgets, 'utf8')).toBe('asked\nasked\n');
+  });
+
   it('says that a call was not sent when nobody listens any more, which is safe to repeat', async () => {
     const server = await startServer();
     const source = connect({ url: server.url });

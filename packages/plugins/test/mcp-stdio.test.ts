@@ -88,7 +88,7 @@ describe('an MCP server over stdio', () => {
     expect(executed).toEqual(['die', 'die_idempotent', 'echo']); // D3: none of them was sent twice
   });
 
-  it('is connected again on the next use when the child was killed while idle, without an unknown outcome', async () => {
+  it('is connected again on a next use when the child was killed while idle', async () => {
     const source = connect(odd());
     const pidTool = await toolOf(source, 'srv__pid');
     const first = Number((await pidTool.execute({}, callContext())).content);
@@ -177,6 +177,28 @@ describe('an MCP server over stdio', () => {
     await source.close();
     await eventually(() => expect(isAlive(pid)).toBe(false));
     await expect(source.tools()).rejects.toMatchObject({ code: 'TOOL_SOURCE_UNAVAILABLE', retryable: false });
+  });
+
+  it('does not wait for a server that never answers when it is closed', async () => {
+    const source = connect({ command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] }, {}, { connectTimeoutMs: 600_000 });
+    const listing = source.tools().catch((error: unknown) => error);
+    await source.close();
+    expect(String(await listing)).toContain('closed');
+  }, 15_000);
+
+  it('ends a connection that is not to be kept alive, and connects again for the next call', async () => {
+    const idle: (() => void)[] = [];
+    const clock = { ...systemClock, setTimer: (delayMs: number, callback: () => void, options?: object) => {
+      if (delayMs !== 5_000) return systemClock.setTimer(delayMs, callback, options);
+      idle.push(callback);
+      return { cancel() {} };
+    } };
+    const source = connect(odd({ keepAlive: false }), { clock });
+    const pidTool = await toolOf(source, 'srv__pid');
+    const first = Number((await pidTool.execute({}, callContext())).content);
+    idle.at(-1)?.();
+    await eventually(() => expect(isAlive(first)).toBe(false));
+    expect(Number((await pidTool.execute({}, callContext())).content)).not.toBe(first);
   });
 
   it('starts nothing when it is only made', async () => {

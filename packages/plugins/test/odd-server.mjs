@@ -21,6 +21,7 @@ const tools = () => [
   tool('env', { readOnlyHint: true }),
   tool('pid', { readOnlyHint: true }),
   tool('die'),
+  tool('speak_and_die'),
   tool('die_idempotent', { idempotentHint: true }),
   tool('hang'),
   tool('hang_read', { readOnlyHint: true }),
@@ -35,20 +36,24 @@ const tools = () => [
 ];
 
 function makeServer() {
-  const server = new Server({ name: 'odd', version: '1' }, { capabilities: { tools: { listChanged: true } } });
+  const server = new Server({ name: 'odd', version: '1' }, { capabilities: { logging: {}, tools: { listChanged: true } } });
   // Two tools a page.
   server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
     const start = Number(params?.cursor ?? 0);
     const all = tools();
     return { tools: all.slice(start, start + 2), ...(start + 2 < all.length ? { nextCursor: String(start + 2) } : {}) };
   });
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal, sendNotification }) => {
     if (calls !== undefined) appendFileSync(calls, `${JSON.stringify({ name: params.name, key: params._meta?.['cortex/idempotency-key'] })}\n`);
     const text = (value) => ({ content: [{ type: 'text', text: value }] });
     switch (params.name) {
       case 'echo': return text(JSON.stringify(params.arguments));
       case 'env': return text(JSON.stringify(process.env));
       case 'pid': return text(String(process.pid));
+      case 'speak_and_die': // the headers of the answer are out, its body is not
+        await sendNotification({ method: 'notifications/message', params: { level: 'info', data: 'working on it' } });
+        setTimeout(() => process.exit(1), 100);
+        return new Promise(() => undefined);
       case 'die':
       case 'die_idempotent':
         process.exit(1);
@@ -97,6 +102,13 @@ if (process.argv[2] === 'http') {
       return;
     }
     const id = request.headers['mcp-session-id'];
+    let body = '';
+    for await (const part of request) body += part;
+    if (process.env.ODD_FORGETS !== undefined && body.includes('"tools/call"')) {
+      appendFileSync(process.env.ODD_FORGETS, 'asked\n');
+      response.writeHead(404).end();
+      return;
+    }
     let transport = sessions.get(id);
     if (transport === undefined && id === undefined) {
       transport = new StreamableHTTPServerTransport({ sessionIdGenerator: randomUUID, onsessioninitialized: (made) => void sessions.set(made, transport) });
@@ -106,7 +118,7 @@ if (process.argv[2] === 'http') {
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}');
       return;
     }
-    await transport.handleRequest(request, response);
+    await transport.handleRequest(request, response, body === '' ? undefined : JSON.parse(body));
   });
   http.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => console.log(`port ${http.address().port}`));
   process.on('SIGTERM', () => process.exit(0));

@@ -25,6 +25,8 @@ export interface McpConnectionOptions {
   baseDirectory: string;
   clientVersion: string;
   connectTimeoutMs: number;
+  /** Ends an attempt to connect. */
+  signal: AbortSignal;
 }
 
 /** How a call ended. */
@@ -75,6 +77,9 @@ export async function connectMcp(deps: McpConnectionDeps, name: string, config: 
   async function connect(to: Client): Promise<void> {
     const deadline = new AbortController();
     const timer = deps.clock.setTimer(options.connectTimeoutMs, () => deadline.abort(new Error(`it did not answer within ${options.connectTimeoutMs} ms`)));
+    const onClose = () => deadline.abort(new Error('it was closed before it answered'));
+    options.signal.addEventListener('abort', onClose, { once: true });
+    if (options.signal.aborted) onClose();
     try {
       await to.connect(transport, { signal: deadline.signal, timeout: noSdkTimeout });
     } catch (error) {
@@ -84,6 +89,7 @@ export async function connectMcp(deps: McpConnectionDeps, name: string, config: 
       throw new ToolSourceError(name, scrub(`${reason}${words === '' ? '' : `; it said: ${words}`}`));
     } finally {
       timer.cancel();
+      options.signal.removeEventListener('abort', onClose);
     }
   }
 

@@ -68,7 +68,7 @@ export function mcpServer(deps: McpConnectionDeps, name: string, config: McpServ
       });
     }
     try {
-      const made = await connectMcp({ ...deps, logger }, name, config, settings, () => {
+      const made = await connectMcp({ ...deps, logger }, name, config, { ...settings, signal: closed.signal }, () => {
         listed = undefined;
       });
       if (closed.signal.aborted) {
@@ -138,7 +138,7 @@ export function mcpServer(deps: McpConnectionDeps, name: string, config: McpServ
         refuseAborted(); // from here on the call is sent
         const outcome = await used.callTool(tool.remoteName, args, { idempotencyKey: call.idempotencyKey, timeoutMs: callTimeoutMs, signal: call.signal });
         // Turned away by a server that has forgotten the session, or never sent because the pipe was gone: once more, on a new connection.
-        if (outcome.kind === 'failed' && outcome.failure !== 'unknown' && attempt === 1 && (outcome.failure === 'stale' || used.isClosed)) {
+        if (attempt === 1 && outcome.kind === 'failed' && (outcome.failure === 'stale' || (outcome.failure === 'not_sent' && used.isClosed))) {
           await used.close().catch(() => undefined);
           continue;
         }
