@@ -1,1 +1,1 @@
-export {};
+export { describeMemoryProviderContract } from './memory-provider-contract.ts';
