@@ -33,7 +33,7 @@ export function functionTool<Input = JsonObject>(declared: FunctionTool<Input>):
   const isReadOnly = declared.isReadOnly ?? false;
   const onUnknown = declared.onUnknown ?? (isReadOnly ? 'retry' : 'ask');
   if (onUnknown === 'probe' && probe === undefined) throw new InvalidInputError('onUnknown', `${declared.name} says probe but has no probe function`);
-  const schema = input instanceof z.ZodType ? input : undefined;
+  const schema = isZod(input) ? input : undefined;
   const inputSchema = schema === undefined ? (input as JsonObject) : (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonObject);
   const read = (args: JsonObject): Input => (schema === undefined ? (args as Input) : schema.parse(args));
 
@@ -57,6 +57,11 @@ export function functionTool<Input = JsonObject>(declared: FunctionTool<Input>):
       },
     }),
   };
+}
+
+/** By shape: two copies of zod can be installed, and `instanceof` holds for one of them only. */
+function isZod<Input>(input: z.ZodType<Input> | JsonObject): input is z.ZodType<Input> {
+  return '_zod' in input && typeof (input as { safeParse?: unknown }).safeParse === 'function';
 }
 
 /** Tools of this process as a source. There is nothing to connect and nothing to close. */

@@ -49,7 +49,7 @@ function byStatus(status: number, said: string, modelId: string, wait: number | 
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
  */
-export function retryAfterMs(headers: Record<string, string | undefined>, now: number): number | undefined {
+function retryAfterMs(headers: Record<string, string | undefined>, now: number): number | undefined {
   const milliseconds = Number(headers['retry-after-ms']);
   if (headers['retry-after-ms'] !== undefined && Number.isFinite(milliseconds) && milliseconds >= 0) return milliseconds;
   const value = headers['retry-after'];
