@@ -260,7 +260,7 @@ export class AgentProcess {
       processId: this.processId,
       state: this.state,
       config: this.isHibernating && this.#deployment === undefined ? undefined : this.config,
-      summary: this.#record.summary(),
+      summary: this.#record.summary(this.#deployment?.config),
       stateReason: this.#brokenBecause ?? this.#record.stateReason(),
       isHibernating: this.isHibernating,
       isLanguageModel: engine?.isLanguageModel ?? true,

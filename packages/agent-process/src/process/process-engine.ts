@@ -1,4 +1,4 @@
-import { assertJsonValue, describeError, type Logger } from '@cortex-runtime/core';
+import { assertJsonValue, CortexError, describeError, type Logger } from '@cortex-runtime/core';
 import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
 import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
@@ -173,7 +173,12 @@ export class ProcessEngine {
     }
     if (mailbox.pending_count >= record.config().triggerDelivery.maxPending) throw new EventRefusedError(name, `${mailbox.pending_count} events wait already`, 5_000);
     this.touch();
-    await record.write([{ entryType: 'trigger_event', cause: event.cause, data: { ...triggerEventToDocument(event) } }]).durable;
+    try {
+      await record.write([{ entryType: 'trigger_event', cause: event.cause, data: { ...triggerEventToDocument(event) } }]).durable;
+    } catch (error) {
+      if (CortexError.is(error) && error.code === 'JOURNAL_FAILED') await this.#ports.onFailing(describeError(error));
+      throw error;
+    }
     if (lifecycle.state === ProcessState.SUSPENDED && record.stateReason() === idleReason) await lifecycle.transition(ProcessState.RUNNING, { reason: 'an event came' }).catch(() => {});
     this.#worker.kick();
     return 'accepted';

@@ -176,9 +176,10 @@ export class ProcessRecord {
     return this.#states === undefined ? (this.#summary?.state_reason ?? '') : (this.#states.lifecycle.history.at(-1)?.reason ?? '');
   }
 
-  summary(): ProcessSummary {
-    if (this.#states !== undefined) return summarise(this.#states, this.config());
-    return this.#summary ?? summarise(initialStates(), this.#config ?? processConfigFromDocument({}));
+  /** @param planned - the configuration of the next start, for a process that was never read */
+  summary(planned?: ProcessConfig): ProcessSummary {
+    if (this.#states !== undefined) return summarise(this.#states, planned ?? this.config());
+    return this.#summary ?? summarise(initialStates(), planned ?? processConfigFromDocument({}));
   }
 }
 
