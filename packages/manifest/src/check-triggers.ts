@@ -1,5 +1,11 @@
 import { EnvironmentVariableNotFoundError, formatPath, hasReferences, resolveDocument, type DocumentIssue, type Environment } from '@cortex-runtime/core';
-import { triggerIdOf, validateTriggerConfig, type TriggerConfig } from '@cortex-runtime/triggers';
+import { triggerIdOf, validateTriggerConfig, type TriggerConfig, type TriggerRegistry } from '@cortex-runtime/triggers';
+
+export interface CheckTriggersOptions {
+  environment?: Environment;
+  /** The trigger types that exist, where they are not those of `registerTriggerType`. */
+  triggerRegistry?: TriggerRegistry;
+}
 
 /**
  * What needs a parser in a manifest's triggers (cron expressions, zones, filters, addresses), and ids that two of them share.
@@ -9,13 +15,13 @@ import { triggerIdOf, validateTriggerConfig, type TriggerConfig } from '@cortex-
  *
  * @param place - where the triggers stand: `triggers` or `config.triggers`
  */
-export function checkTriggers(triggers: readonly TriggerConfig[], place: readonly string[], environment: Environment): DocumentIssue[] {
+export function checkTriggers(triggers: readonly TriggerConfig[], place: readonly string[], { environment = {}, triggerRegistry }: CheckTriggersOptions): DocumentIssue[] {
   const issues: DocumentIssue[] = [];
   const placeById = new Map<string, string>();
   for (const [index, trigger] of triggers.entries()) {
     const at = [...place, index];
     const { config, isUnresolved } = resolveTexts(trigger, environment);
-    for (const { segments, message } of validateTriggerConfig(config)) {
+    for (const { segments, message } of validateTriggerConfig(config, triggerRegistry)) {
       if (!isUnresolved.has(String(segments[0]))) issues.push({ segments: [...at, ...segments], path: formatPath([...at, ...segments]), message });
     }
     if (triggers.length === 1) continue;

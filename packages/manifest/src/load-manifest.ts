@@ -1,13 +1,12 @@
-import type { Disk, Environment } from '@cortex-runtime/core';
+import type { Disk } from '@cortex-runtime/core';
 
 import type { AgentManifest } from './agent-manifest.ts';
-import { parseManifest, type LocatedManifest } from './parse-manifest.ts';
+import { parseManifest, type LocatedManifest, type ParseManifestOptions } from './parse-manifest.ts';
 import { readManifestFile } from './read-manifest-file.ts';
 
-export interface ManifestDependencies {
+/** The file system, and what reading a manifest may need besides. */
+export interface ManifestDependencies extends ParseManifestOptions {
   disk: Disk;
-  /** Where references in the place of a number and the like are looked up. References in texts stay as they are. */
-  environment?: Environment;
 }
 
 /**
@@ -20,6 +19,6 @@ export async function loadManifest(filePath: string, deps: ManifestDependencies)
   return (await loadLocated(filePath, deps)).manifest;
 }
 
-export async function loadLocated(filePath: string, { disk, environment }: ManifestDependencies): Promise<LocatedManifest> {
-  return parseManifest(await readManifestFile(disk, filePath), filePath, environment === undefined ? {} : { environment });
+export async function loadLocated(filePath: string, deps: ManifestDependencies): Promise<LocatedManifest> {
+  return parseManifest(await readManifestFile(deps.disk, filePath), filePath, deps);
 }

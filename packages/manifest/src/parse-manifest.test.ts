@@ -1,3 +1,4 @@
+import { createTriggerRegistry } from '@cortex-runtime/triggers';
 import { describe, expect, it } from 'vitest';
 
 import { ManifestError, ManifestValidationError } from './errors.ts';
@@ -105,6 +106,16 @@ describe('a manifest', () => {
   ])('never leaves open which of two settings counts: %j', (text, expected) => {
     expect(messageOf(`name: x\n${text}`)).toContain(`: ${expected}`);
   });
+});
+
+it('knows the trigger types of the registry that it is given', () => {
+  const triggerRegistry = createTriggerRegistry();
+  const text = 'name: x\ntriggers: [{type: queue, custom_config: {url: "amqp://h"}}]';
+  expect(messageOf(text)).toContain('2:19: triggers[0].type: ');
+  triggerRegistry.register('queue', () => {
+    throw new Error('a check creates no trigger');
+  });
+  expect(parseManifest(text, 'x.agent', { triggerRegistry }).config.triggers[0]).toMatchObject({ type: 'queue', customConfig: { url: 'amqp://h' } });
 });
 
 describe('references in a manifest', () => {

@@ -1,4 +1,5 @@
 import { documentFieldName, formatPath, readDocumentInput, type DocumentIssue, type Environment } from '@cortex-runtime/core';
+import type { TriggerRegistry } from '@cortex-runtime/triggers';
 
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
 import { checkTriggers } from './check-triggers.ts';
@@ -11,6 +12,8 @@ import { YamlProblem } from './yaml/yaml-problem.ts';
 export interface ParseManifestOptions {
   /** Where references in the place of a number, a boolean, a duration or a word of a fixed set are looked up; with none, only their defaults count. */
   environment?: Environment;
+  /** The trigger types that a manifest may name, where they are not those of `registerTriggerType`. */
+  triggerRegistry?: TriggerRegistry;
 }
 
 /** A manifest that was read, with all that is known of it. */
@@ -41,11 +44,10 @@ export function parseManifest(text: string, filePath: string, options: ParseMani
   const raw = yaml.value as Record<string, unknown>;
   // An unquoted 1.0 is a number to YAML; everybody forgets the quotes.
   const written = raw['version'] === 1 ? { ...raw, version: '1.0' } : raw;
-  const environment = options.environment ?? {};
-  const result = readDocumentInput(AgentManifestSchema, written, { environment });
+  const result = readDocumentInput(AgentManifestSchema, written, { environment: options.environment ?? {} });
   if (!result.ok) throw validationError(result.issues.map(explain), yaml, filePath);
   const config = manifestToProcessConfig(result.value);
-  const issues = checkMeaning(result.value, config, environment);
+  const issues = checkMeaning(result.value, config, options);
   if (issues.length > 0) throw validationError(issues, yaml, filePath);
   return { filePath, manifest: result.value, config, locate: yaml.locate };
 }
@@ -60,9 +62,9 @@ function readText(text: string, filePath: string): YamlText {
 }
 
 /** What no schema can see. */
-export function checkMeaning(manifest: AgentManifest, config: ProcessConfig, environment: Environment): DocumentIssue[] {
+export function checkMeaning(manifest: AgentManifest, config: ProcessConfig, options: ParseManifestOptions): DocumentIssue[] {
   const place = manifest.triggers === undefined ? ['config', 'triggers'] : ['triggers'];
-  return [...findSettingConflicts(manifest), ...checkTriggers(config.triggers, place, environment)];
+  return [...findSettingConflicts(manifest), ...checkTriggers(config.triggers, place, options)];
 }
 
 const configKeys = new Set(Object.entries(ProcessConfig.shape).map(([key, schema]) => documentFieldName(key, schema)));

@@ -23,7 +23,7 @@ import { updateDocument } from './yaml/update-document.ts';
 export async function saveManifest(manifest: AgentManifest, filePath: string, deps: ManifestDependencies): Promise<void> {
   const document = toDocument(AgentManifestSchema, manifest);
   const result = readDocument(AgentManifestSchema, document);
-  const issues = result.ok ? checkMeaning(manifest, manifestToProcessConfig(manifest), deps.environment ?? {}) : result.issues;
+  const issues = result.ok ? checkMeaning(manifest, manifestToProcessConfig(manifest), deps) : result.issues;
   if (issues.length > 0) throw new ManifestValidationError(issues, filePath);
   const existing = await deps.disk.stat(filePath);
   const text = existing === undefined ? freshText(document) : editText(await readManifestFile(deps.disk, filePath), filePath, document, deps);
@@ -55,9 +55,9 @@ function editText(text: string, filePath: string, next: unknown, deps: ManifestD
 }
 
 /** What a text says, in the form of `toDocument`; undefined when it is no valid manifest. */
-function meaningOf(text: string, filePath: string, { environment }: ManifestDependencies): unknown {
+function meaningOf(text: string, filePath: string, deps: ManifestDependencies): unknown {
   try {
-    return toDocument(AgentManifestSchema, parseManifest(text, filePath, environment === undefined ? {} : { environment }).manifest);
+    return toDocument(AgentManifestSchema, parseManifest(text, filePath, deps).manifest);
   } catch (error) {
     if (error instanceof ManifestValidationError) return undefined;
     throw error;
