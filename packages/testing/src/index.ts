@@ -1,1 +1,2 @@
 export {};
+export { fixedClock, type FixedClock } from './fixed-clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { FilterSyntaxError } from '../errors.ts';
+import type { FilterSyntaxError } from '../errors.ts';
 import type { TriggerEvent } from '../trigger-event.ts';
 import { parseFilter } from './filter.ts';
 
