@@ -286,3 +286,25 @@ describe('AgentRuntime', () => {
     await expect(runtime.addProcess('1bad', testConfig())).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   });
 });
+
+describe('references to the environment', () => {
+  it('are resolved when a trigger starts, and stand in the journal as they were written', async () => {
+    const journal = memoryJournal();
+    const runtime = await testRuntime({ journal, deps: { environment: { HOOK_SECRET: 'canary-5cc1' } } });
+    const process = await runtime.addProcess('desk', testConfig({ triggers: [{ type: 'webhook', webhook_path: '/o', hmac_secret: '${HOOK_SECRET}' }], instructions: 'Serve ${SHOP:-the shop}.' }));
+    await process.start();
+    await process.inject({ payload: 1 });
+    await eventually(() => process.status().invocation_count === 1);
+    expect(process.status().trigger_count).toBe(1);
+    const text = JSON.stringify(await process.readJournal());
+    expect(text).toContain('${HOOK_SECRET}');
+    expect(text).not.toContain('canary-5cc1');
+  });
+
+  it('that can not be resolved keep the process from starting, with the field and the variable', async () => {
+    const runtime = await testRuntime({ journal: memoryJournal() });
+    const process = await runtime.addProcess('desk', testConfig({ triggers: [{ type: 'webhook', hmac_secret: '${HOOK_SECRET}' }] }));
+    await expect(process.start()).rejects.toThrow(/triggers\[0\].*HOOK_SECRET/);
+    expect(process.state).toBe('failed');
+  });
+});

@@ -1,4 +1,4 @@
-import { describeError, type Logger } from '@cortex-runtime/core';
+import { describeError, resolveDocument, resolveReferences, type Logger } from '@cortex-runtime/core';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { ModelProvider } from '@cortex-runtime/models';
 import type { ToolSource } from '@cortex-runtime/plugins';
@@ -40,7 +40,7 @@ export class LiveProcess {
   async start(config: ProcessConfig): Promise<void> {
     await this.model(config);
     try {
-      for (const trigger of config.triggers) await this.#startTrigger(trigger);
+      for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index);
     } catch (error) {
       await this.stopTriggers();
       throw error;
@@ -49,7 +49,7 @@ export class LiveProcess {
 
   /** The model of the process; made once, and again after `release`. */
   model(config: ProcessConfig): Promise<ModelProvider> {
-    this.#model ??= this.#deps.createModel(config, { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory }).then(
+    this.#model ??= this.#deps.createModel({ ...config, model: resolveReferences(config.model, this.#deps.environment, 'model') }, { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory }).then(
       (model) => {
         this.isLanguageModel = model.isLanguageModel;
         return model;
@@ -96,10 +96,11 @@ export class LiveProcess {
     );
   }
 
-  async #startTrigger(config: TriggerConfig): Promise<void> {
-    const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker } = this.#deps;
+  async #startTrigger(config: TriggerConfig, index: number): Promise<void> {
+    const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker, environment } = this.#deps;
+    // The id is of the configuration as it was written: the same whatever the secrets are, and nothing of them shows in it.
     const triggerId = triggerIdOf(config);
-    const trigger = createTrigger(config, {
+    const trigger = createTrigger({ ...resolveDocument(config, environment, ['triggers', index]), id: triggerId }, {
       processName: this.#ports.processName,
       clock,
       random,

@@ -1,4 +1,4 @@
-import { describeError, randomHex, type Logger, type StreamChunk } from '@cortex-runtime/core';
+import { describeError, randomHex, resolveReferences, type Logger, type StreamChunk } from '@cortex-runtime/core';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { MemoryResult } from '@cortex-runtime/memory';
 import { triggerEventFromDocument } from '@cortex-runtime/triggers';
@@ -35,7 +35,7 @@ export async function runEvent(input: RunEventInput): Promise<RunOutcome> {
   const { conversation } = record.states;
   const prompt = buildPrompt({
     processName: input.processName,
-    instructions: config.instructions,
+    instructions: config.instructions === undefined ? undefined : resolveReferences(config.instructions, deps.environment, 'instructions'),
     state: context.stateSnapshot(),
     writableKeys: context.writableKeys,
     env: context.env,
