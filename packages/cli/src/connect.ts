@@ -21,7 +21,7 @@ export function connect(options: SharedOptions, environment: Readonly<Record<str
   if (options.url !== undefined) return createOrchestrationClient({ baseUrl: options.url, ...(given === undefined ? {} : { token: given }) });
   const dataDirectory = dataDirectoryOf(options, environment, workingDirectory);
   const record = readHostFile(dataDirectory);
-  if (record === undefined || !isAlive(record)) {
+  if (record === undefined || !isAlive(record.pid)) {
     throw new CommandError('HOST_NOT_RUNNING', `no host runs on ${dataDirectory}; start one with "cortex start", or point at one with --data-dir or --url`);
   }
   const token = given ?? readToken(dataDirectory);

@@ -20,7 +20,7 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
   program.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
     // commander has printed nothing yet (see configureOutput): main prints it as it prints every problem.
-    throw new UsageError(`${error.message.replace(/^error: /, '')}; see: cortex --help`, { cause: error });
+    throw new UsageError(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see: cortex --help`);
   });
   program.configureOutput({ writeOut: (text) => context.terminal.out(text.replace(/\n$/, '')), writeErr: () => undefined, outputError: () => undefined });
 

@@ -6,6 +6,9 @@ import { systemProcessTable } from '@cortex-runtime/journal/node';
 
 import { observeJournal } from './observe-journal.ts';
 
+/** Entries of each agent without a journal that stay in memory: more than lie between two checkpoints. */
+const keptInMemory = 2_000;
+
 export interface JournalsDeps {
   disk: Disk;
   clock: Clock;
@@ -64,7 +67,7 @@ export async function openJournals(deps: JournalsDeps, dataDirectory: string): P
     lost: lock.lost,
     open(config, baseDirectory) {
       if (config.level === 'none' || config.backend === 'memory') {
-        return openOnce('memory:', () => Promise.resolve(observeJournal(new InMemoryJournal({ clock: deps.clock, createId: deps.createId }), deps.onEntry)));
+        return openOnce('memory:', () => Promise.resolve(observeJournal(new InMemoryJournal({ clock: deps.clock, createId: deps.createId }, { keepEntries: keptInMemory }), deps.onEntry)));
       }
       if (config.path === undefined) return Promise.resolve(shared);
       const directory = resolve(baseDirectory, config.path);

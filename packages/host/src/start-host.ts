@@ -63,7 +63,8 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   const { logger, flush } = hostLogger(dataDirectory, { level: config.logLevel, ...(options.onProblem === undefined ? {} : { onProblem: options.onProblem }) });
   const seams = { clock: systemClock, random: systemRandom, disk: nodeDisk, net: nodeNet, logger };
   const createId = idGenerator(seams);
-  const cleanUp: (() => Promise<void> | void)[] = [flush];
+  // Undone from the last to the first: the file that tells where the host is goes when nothing of it is left.
+  const cleanUp: (() => Promise<void> | void)[] = [flush, () => removeHostFile(dataDirectory)];
   const tearDown = async () => {
     for (const step of cleanUp.splice(0).reverse()) {
       try {
@@ -117,7 +118,6 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     cleanUp.push(() => server.close());
     const { url, port } = await server.listen(config.host, config.port);
     writeHostFile(dataDirectory, { pid: process.pid, url, host: config.host, port, startedAt: new Date().toISOString() });
-    cleanUp.push(() => removeHostFile(dataDirectory));
     logger.info({ url, data_directory: dataDirectory, pid: process.pid, after_ms: Math.round(afterMs()) }, 'the host is ready');
     progress({ step: 'listening', url, afterMs: afterMs() });
 
@@ -160,7 +160,6 @@ async function loadAndStart(context: {
   progress({ step: 'loaded', names, errors, afterMs: afterMs() });
   if (context.isStopping()) return;
   const report = await runtime.startAll();
-  for (const { name, error } of report.failed) logger.error({ process: name, problem: describeError(error) }, 'an agent could not be started');
   logger.info({ started: report.started.length, failed: report.failed.length, skipped: report.skipped.length, after_ms: Math.round(afterMs()) }, 'agents at work');
   progress({ step: 'started', ...report, afterMs: afterMs() });
 }

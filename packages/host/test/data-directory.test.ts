@@ -41,7 +41,7 @@ describe('host.json', () => {
     writeHostFile(directory, record);
     expect(readHostFile(directory)).toEqual(record);
     expect(statSync(join(directory, 'host.json')).mode & 0o777).toBe(0o600);
-    expect(isAlive(record)).toBe(true);
+    expect(isAlive(record.pid)).toBe(true);
     removeHostFile(directory);
     expect(readHostFile(directory)).toBeUndefined();
   });

@@ -86,7 +86,7 @@ export async function startCommand(context: CommandContext, paths: readonly stri
     warnings: agent.status().warnings,
   }));
   for (const agent of host.runtime.processes.values()) names.set(agent.processId, agent.name);
-  if (!isJson) for (const line of agentLines(agents, { url: host.url, colors, workingDirectory: context.workingDirectory })) say(line);
+  if (!isJson) for (const line of agentLines(agents, { url: host.url, colors, workingDirectory: context.workingDirectory, command: commandName(context.entry) })) say(line);
   isAtWork = true;
   for (const line of held.splice(0)) say(line);
 
@@ -98,10 +98,19 @@ export async function startCommand(context: CommandContext, paths: readonly stri
   return exitCode;
 }
 
+/** How the person at the terminal calls us: a clone has no `cortex` on the path. */
+function commandName(entry: string): string {
+  return entry.includes('/node_modules/.cache/') ? 'npx cortex' : 'cortex';
+}
+
+/** What the log repeats of the report of the start. */
+const alreadySaid = ['a process could not start', 'a manifest could not be loaded', 'not a language model'];
+
 /** A warning or an error of the log, for the person at the terminal. */
 function problemLine(json: string): string | undefined {
   try {
     const line = JSON.parse(json) as Record<string, unknown>;
+    if (alreadySaid.some((said) => String(line['msg']).includes(said))) return undefined;
     const who = typeof line['process'] === 'string' ? `${line['process']}: ` : '';
     const why = ['problem', 'error', 'reason'].map((key) => line[key]).find((value) => typeof value === 'string');
     return clip(printable(`! ${who}${String(line['msg'])}${why === undefined ? '' : `: ${String(why)}`}`), 300);

@@ -1,7 +1,6 @@
-import { isAlive, readHostFile } from '@cortex-runtime/host';
+import { isAlive } from '@cortex-runtime/host';
 
 import { show, type CommandContext, type SharedOptions } from '../command-context.ts';
-import { dataDirectoryOf } from '../connect.ts';
 import { CommandError } from '../errors.ts';
 import { pollUntil } from '../poll-until.ts';
 
@@ -15,12 +14,7 @@ export async function stopCommand(context: CommandContext, name: string | undefi
   }
   const { pid } = await client.shutdown();
   if (options.json !== true) context.terminal.err(`stopping the host (pid ${pid}): running work is finished first`);
-  const dataDirectory = dataDirectoryOf(options, context.environment, context.workingDirectory);
-  const hasStopped = () => {
-    if (options.url !== undefined) return client.health().then(() => false, () => true);
-    const record = readHostFile(dataDirectory);
-    return Promise.resolve(record === undefined || record.pid !== pid || !isAlive(record));
-  };
+  const hasStopped = () => (options.url === undefined ? Promise.resolve(!isAlive(pid)) : client.health().then(() => false, () => true));
   if (!(await pollUntil(hasStopped, { timeoutMs: 90_000 }))) {
     throw new CommandError('STILL_STOPPING', `the host (pid ${pid}) still finishes its work; it ends by itself, or end it with: kill -9 ${pid} (nothing acknowledged is lost)`);
   }

@@ -21,24 +21,26 @@ interface Surroundings {
   url: string;
   colors: Terminal['colors'];
   workingDirectory: string;
+  /** How this program is called: `cortex`, or `npx cortex`. */
+  command: string;
 }
 
 /** A few lines per agent: what wakes it, what thinks for it, and how to poke it. */
 export function agentLines(agents: readonly StartedAgent[], surroundings: Surroundings): string[] {
-  const { colors } = surroundings;
+  const { colors, command } = surroundings;
   const lines: string[] = [''];
   for (const agent of agents) {
     const mark = agent.state === 'running' || agent.state === 'awaiting' ? colors.green('●') : colors.yellow('●');
     const wakes = agent.config.triggers.map((trigger) => wakesOn(trigger)).join(', ') || 'wakes when you inject an event';
     lines.push(`${mark} ${colors.bold(printable(agent.name).padEnd(14))} ${printable(agent.state)}  ${printable(wakes)}  ${colors.dim(printable(agent.config.model))}`);
     const pokes = agent.config.triggers.map((trigger) => pokeLine(agent, trigger, surroundings)).filter((line) => line !== undefined);
-    for (const poke of pokes.length > 0 ? pokes : [`cortex inject ${agent.name} --payload '{"hello": "there"}'`]) lines.push(`    ${colors.cyan(poke)}`);
+    for (const poke of pokes.length > 0 ? pokes : [`${command} inject ${agent.name} --payload '{"hello": "there"}'`]) lines.push(`    ${colors.cyan(poke)}`);
     for (const warning of agent.warnings.slice(0, 3)) lines.push(`    ${colors.yellow(printable(warning))}`);
   }
   if (agents.some(({ isLanguageModel }) => !isLanguageModel)) {
     lines.push('', colors.dim('scripted: these answers are read from a file, by rules; no language model is at work. Point "model:" at openai:… or any other to have one.'));
   }
-  lines.push('', colors.dim(`cortex status · cortex journal NAME -f · cortex stop          Ctrl-C stops; kill -9 ${process.pid} and start again: it goes on where it was`), '');
+  lines.push('', colors.dim(`${command} status · ${command} journal NAME -f · ${command} stop`), colors.dim(`Ctrl-C lets running work finish; kill -9 ${process.pid}, start again, and it goes on where it was`), '');
   return lines;
 }
 

@@ -36,7 +36,7 @@ export function statusTable(statuses: readonly ProcessStatus[], colors: Terminal
 export function statusDetails(status: ProcessStatus, colors: Terminal['colors']): string[] {
   const facts: [string, string][] = [
     ['state', status.state + (status.hibernated ? ' (hibernates until its next event)' : '')],
-    ['model', `${status.model ?? 'unknown'}${status.isLanguageModel === false ? ' (a script, not a language model)' : ''}`],
+    ['model', `${status.model ?? 'unknown'}${isScripted(status) ? ' (a script, not a language model)' : ''}`],
     ['runs', `${status.invocationCount} done, ${status.runningRuns} running`],
     ['events', `${status.queueSize} waiting, ${status.pendingRetries} to be retried, ${status.filteredCount} filtered`],
     ['dead letters', String(status.deadLetterCount)],
@@ -54,7 +54,12 @@ export function statusDetails(status: ProcessStatus, colors: Terminal['colors'])
   ];
 }
 
+/** A process that could not start never made its model: then its name tells. */
+function isScripted(status: ProcessStatus): boolean {
+  return status.isLanguageModel === false || status.model?.startsWith('scripted:') === true;
+}
+
 function modelName(status: ProcessStatus): string {
   const model = status.model ?? '-';
-  return status.isLanguageModel === false ? 'scripted' : (model.split(':').slice(1).join(':') || model);
+  return isScripted(status) ? 'scripted' : (model.split(':').slice(1).join(':') || model);
 }

@@ -52,10 +52,10 @@ export function removeHostFile(dataDirectory: string): void {
   if (readHostFile(dataDirectory)?.pid === process.pid) rmSync(pathOf(dataDirectory), { force: true });
 }
 
-/** Whether the process of a record lives. A number that was given to another program looks alive: the HTTP port has the last word. */
-export function isAlive(record: HostRecord): boolean {
+/** Whether a process lives. A number that was given to another program looks alive: the HTTP port has the last word. */
+export function isAlive(pid: number): boolean {
   try {
-    process.kill(record.pid, 0);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
