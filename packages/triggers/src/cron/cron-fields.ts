@@ -20,12 +20,12 @@ export interface CronFields {
   readonly weekdays: number;
   /** Weekdays that count only the last time in a month (`5L`). */
   readonly lastWeekdays: number;
-  /** Only the nth such weekday of a month (`5#3`); 0 is every. */
-  readonly nthWeekday: number;
+  /** {@link CronFlag}s, and above them the n of an nth weekday of a month (`5#3`), 0 for every. */
   readonly flags: number;
 }
 
 export const CronFlag = { LAST_DAY: 1, ANY_DAY_OF_MONTH: 2, ANY_WEEKDAY: 4, HOUR_STAR: 8, MINUTE_STAR: 16 } as const;
+export const nthWeekdayShift = 5;
 
 /**
  * Reads an expression of five fields, of six with seconds, or a name such as `@daily`. The dialect is cron-parser's, without its random `H`.
@@ -63,8 +63,7 @@ export function parseCronFields(expression: string, secondsPosition: CronSeconds
     months: bits(parsed.month.values).low,
     weekdays: bits(parsed.dayOfWeek.values.map((value) => (typeof value === 'number' ? value % 7 : value))).low,
     lastWeekdays: bits(lastWeekdays).low,
-    nthWeekday: parsed.dayOfWeek.nthDay,
-    flags,
+    flags: flags | (parsed.dayOfWeek.nthDay << nthWeekdayShift),
   };
 }
 

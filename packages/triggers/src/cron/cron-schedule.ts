@@ -19,18 +19,37 @@ export interface CronSchedule {
   next(after: number): number | undefined;
 }
 
-class BitSchedule implements CronSchedule {
+/** Holds its fields itself: a schedule is one object, as there may be 100,000 of them. */
+class BitSchedule implements CronSchedule, CronFields {
   readonly expression: string;
+  readonly secondsLow: number;
+  readonly secondsHigh: number;
+  readonly minutesLow: number;
+  readonly minutesHigh: number;
+  readonly hours: number;
+  readonly daysOfMonth: number;
+  readonly months: number;
+  readonly weekdays: number;
+  readonly lastWeekdays: number;
+  readonly flags: number;
   readonly #zone: TimeZone;
-  readonly #fields: CronFields;
   // The last question and its answer: jobs that share a schedule ask the same thing one after the other.
   #askedFrom = Number.POSITIVE_INFINITY;
   #answer: number | undefined = Number.NEGATIVE_INFINITY;
 
   constructor(expression: string, zone: TimeZone, fields: CronFields) {
     this.expression = expression;
+    this.secondsLow = fields.secondsLow;
+    this.secondsHigh = fields.secondsHigh;
+    this.minutesLow = fields.minutesLow;
+    this.minutesHigh = fields.minutesHigh;
+    this.hours = fields.hours;
+    this.daysOfMonth = fields.daysOfMonth;
+    this.months = fields.months;
+    this.weekdays = fields.weekdays;
+    this.lastWeekdays = fields.lastWeekdays;
+    this.flags = fields.flags;
     this.#zone = zone;
-    this.#fields = fields;
   }
 
   get timezone(): string {
@@ -39,7 +58,7 @@ class BitSchedule implements CronSchedule {
 
   next(after: number): number | undefined {
     if (after >= this.#askedFrom && (this.#answer === undefined || after < this.#answer)) return this.#answer;
-    const answer = nextOccurrenceOf(this.#fields, this.#zone, after);
+    const answer = nextOccurrenceOf(this, this.#zone, after);
     this.#askedFrom = after;
     this.#answer = answer;
     return answer;

@@ -1,4 +1,4 @@
-import { CronFlag, type CronFields } from './cron-fields.ts';
+import { CronFlag, nthWeekdayShift, type CronFields } from './cron-fields.ts';
 
 const dayMs = 86_400_000;
 /** A date that can come comes within 40 years: 29 February on one weekday, over 2100, which is no leap year. */
@@ -49,8 +49,9 @@ function dateMatches(fields: CronFields, day: number, date: number, length: numb
   const byDate = (fields.daysOfMonth & (1 << date)) !== 0 || ((fields.flags & CronFlag.LAST_DAY) !== 0 && date === length);
   if (anyWeekday) return byDate;
   const weekday = 1 << (((day % 7) + 11) % 7); // day 0 is a Thursday
+  const nth = fields.flags >> nthWeekdayShift;
   const byWeekday =
-    ((fields.weekdays & weekday) !== 0 && (fields.nthWeekday === 0 || Math.ceil(date / 7) === fields.nthWeekday)) ||
+    ((fields.weekdays & weekday) !== 0 && (nth === 0 || Math.ceil(date / 7) === nth)) ||
     ((fields.lastWeekdays & weekday) !== 0 && date > length - 7);
   return anyDate ? byWeekday : byDate || byWeekday;
 }
