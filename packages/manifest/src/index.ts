@@ -5,6 +5,7 @@ export { formatProblem, ManifestError, ManifestValidationError, type ManifestPro
 export { inactiveFeatures, type InactiveFeature } from './inactive-features.ts';
 export { loadDirectory, type DirectoryResult } from './load-directory.ts';
 export { loadManifest, type ManifestDependencies } from './load-manifest.ts';
+export type { ManifestCache } from './manifest-cache.ts';
 export { manifestToProcessConfig } from './manifest-to-process-config.ts';
 export { manifestWarnings, validateManifest } from './manifest-warnings.ts';
 export { OpenModeConfig } from './open-mode-config.ts';

@@ -21,7 +21,7 @@ const concurrency = 16;
  */
 export async function loadDirectory(directory: string, deps: ManifestDependencies): Promise<DirectoryResult> {
   const files = (await list(directory, deps)).map((name) => joinPath(directory, name));
-  const outcomes = new Array<Loaded | ManifestError | undefined>(files.length);
+  const outcomes = new Array<LoadedManifest | ManifestError | undefined>(files.length);
   let next = 0;
   const work = async () => {
     for (let index = next; index < files.length; index = next) {
@@ -37,15 +37,14 @@ export async function loadDirectory(directory: string, deps: ManifestDependencie
     const file = files[index] ?? '';
     if (outcome instanceof ManifestError) result.errors.push({ file, error: outcome });
     else if (outcome !== undefined) {
-      const { loaded, placeOfName } = outcome;
-      const { name } = loaded.manifest;
+      const { name } = outcome.manifest;
       const first = fileByName.get(name);
       if (first === undefined) {
         fileByName.set(name, file);
-        result.manifests.push(loaded);
+        result.manifests.push(outcome);
       } else {
         const message = `${JSON.stringify(name)} is already the name of ${first}; give one of the two another name`;
-        result.errors.push({ file, error: new ManifestValidationError([{ path: 'name', message, ...placeOfName }], file) });
+        result.errors.push({ file, error: new ManifestValidationError([{ path: 'name', message, ...(await placeOfName(file, deps)) }], file) });
       }
     }
   }
@@ -61,18 +60,23 @@ async function list(directory: string, { disk }: ManifestDependencies): Promise<
   }
 }
 
-/** What is kept of a file: its YAML tree is let go at once, as ten thousand of them are a lot of memory. */
-interface Loaded {
-  loaded: LoadedManifest;
-  placeOfName: { line: number; column: number };
-}
-
-async function loadOne(file: string, deps: ManifestDependencies): Promise<Loaded | ManifestError> {
+async function loadOne(file: string, deps: ManifestDependencies): Promise<LoadedManifest | ManifestError> {
   try {
-    const { filePath, manifest, config, locate } = await loadLocated(file, deps);
-    return { loaded: { filePath, manifest, config }, placeOfName: locate(['name']) };
+    // The YAML tree behind `locate` is let go at once: ten thousand of them are a lot of memory.
+    const { filePath, manifest, config } = await loadLocated(file, deps);
+    return { filePath, manifest, config };
   } catch (error) {
     if (error instanceof ManifestError) return error;
+    throw error;
+  }
+}
+
+/** Where the name stands; found by reading the file once more, as it is needed only for the second of two with one name. */
+async function placeOfName(file: string, deps: ManifestDependencies): Promise<{ line?: number; column?: number }> {
+  try {
+    return (await loadLocated(file, deps)).locate(['name']);
+  } catch (error) {
+    if (error instanceof ManifestError) return {}; // it has changed meanwhile
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { TriggerRegistry } from '@cortex-runtime/triggers';
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { ManifestError, ManifestValidationError, type ManifestProblem } from './errors.ts';
+import { readThroughCache, type ManifestCache } from './manifest-cache.ts';
 import { findSettingConflicts, manifestToProcessConfig } from './manifest-to-process-config.ts';
 import { ProcessConfig } from './process-config.ts';
 import { placeInText, readYaml, type YamlText } from './yaml/read-yaml.ts';
@@ -14,6 +15,8 @@ export interface ParseManifestOptions {
   environment?: Environment;
   /** The trigger types that a manifest may name, where they are not those of `registerTriggerType`. */
   triggerRegistry?: TriggerRegistry;
+  /** Makes reading a text a second time cheap. */
+  cache?: ManifestCache;
 }
 
 /** A manifest that was read, with all that is known of it. */
@@ -38,7 +41,8 @@ export interface LocatedManifest extends LoadedManifest {
  * @throws ManifestValidationError with every error and its line and column
  */
 export function parseManifest(text: string, filePath: string, options: ParseManifestOptions = {}): LocatedManifest {
-  const yaml = readText(text, filePath);
+  const read = (unread: string) => readText(unread, filePath);
+  const yaml = options.cache === undefined ? read(text) : readThroughCache(text, options.cache, read);
   if (yaml.value === null) throw new ManifestError(filePath, 'is empty; a manifest needs at least a name');
   if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) throw new ManifestError(filePath, 'must be a map of settings, such as "name: my-agent"', yaml.locate([]));
   const raw = yaml.value as Record<string, unknown>;
@@ -76,7 +80,7 @@ function explain(issue: DocumentIssue): DocumentIssue {
   return { ...issue, message: `unknown key at the top of a manifest; it belongs under config: ${formatPath(['config', String(key)])}` };
 }
 
-function validationError(issues: readonly DocumentIssue[], yaml: YamlText, filePath: string): ManifestValidationError {
+function validationError(issues: readonly DocumentIssue[], yaml: Pick<YamlText, 'locate'>, filePath: string): ManifestValidationError {
   const problems = issues.map((issue): ManifestProblem & { line: number; column: number } => ({
     path: issue.path,
     message: issue.message,
