@@ -15,6 +15,8 @@ export {
 } from './errors.ts';
 export { FileJournal, FileJournalOptions, type FileJournalDeps } from './file/file-journal.ts';
 export type { RecoveryReport } from './file/recover-segments.ts';
+export { repairJournal, verifyJournal, type RepairDeps, type VerifyDeps, type VerifyReport } from './verify-journal.ts';
+export { checkHistory, HistoryChecker, type HistoryOptions, type HistoryReport, type HistoryRule, type HistoryViolation } from './check-history.ts';
 export { InMemoryJournal, InMemoryJournalOptions, type InMemoryJournalDeps } from './in-memory-journal.ts';
 export { LockOptions, openDataDirectoryLock, soleOwnerLock, type DataDirectoryLock, type LockDeps } from './lock/data-directory-lock.ts';
 export type { ProcessTable } from './lock/process-table.ts';

@@ -92,7 +92,7 @@ export class EntryReader {
         previousHash = anchor.hash;
         previous = null;
       } else if (previous !== null) {
-        previousText = await this.#line(reader, previous);
+        previousText = await this.#predecessor(reader, at, previous);
         previousHash = lineHash(previousText);
       }
       if (previousHash === undefined || (gap === undefined && !isLinked(text, previousHash, hash))) {
@@ -167,6 +167,18 @@ export class EntryReader {
     const text = await reader.line(at.segment, at.offset);
     if (text === undefined) throw this.#corrupt(at, 'the line has no end');
     return text;
+  }
+
+  /** The line that `at` points to. The pointer itself may be what is damaged: it is believed only as far as it can be right. */
+  async #predecessor(reader: BackwardReader, at: Location, previous: Location): Promise<string> {
+    const { segment, offset } = previous;
+    const comesBefore = segment < at.segment || (segment === at.segment && offset < at.offset);
+    if (Number.isSafeInteger(segment) && Number.isSafeInteger(offset) && offset >= headerBytes && comesBefore) {
+      const isThere = segment === at.segment || (await this.#disk.stat(this.#files.path(segment))) !== undefined;
+      const text = isThere ? await reader.line(segment, offset) : undefined;
+      if (text !== undefined) return text;
+    }
+    throw this.#corrupt(at, `the entry points to ${segment}:${offset}, where there is none`);
   }
 
   #corrupt({ segment, offset }: Location, problem: string): JournalCorruptError {

@@ -66,6 +66,7 @@ export class FileJournal implements Journal {
   readonly #timestamp: () => string;
   #maintenance: Promise<void> = Promise.resolve();
   #isCompacting = false;
+  #isChanged = false;
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
@@ -179,6 +180,7 @@ export class FileJournal implements Journal {
     }
     for (const [index, { line, bytes }] of lines.entries()) this.#writer.push(line, bytes, index === 0 && place.batch !== undefined);
     table.setHead(processId, seq, hash, place.segment, prev?.offset ?? place.offset);
+    this.#isChanged = true;
     return { entries, durable: this.#writer.flushed() };
   }
 
@@ -221,6 +223,7 @@ export class FileJournal implements Journal {
     await this.#assertInLog(processId, seq, hash);
     await this.#writer.flushed(); // a checkpoint on disk proves that its entry is
     if (seq < this.#table.checkpointSeq(processId)) return; // a later one was faster
+    this.#isChanged = true;
     this.#checkpoints.write({ processId, seq, hash, timestamp: this.#timestamp() }, stateJson);
     await this.#checkpoints.flushed();
     if (!this.#isCompacting && !this.#isClosed && this.#checkpoints.isCompactionDue) this.#compact();
@@ -242,7 +245,7 @@ export class FileJournal implements Journal {
     this.#isClosed = true;
     const end = this.#writer.end;
     const wasOpen = !this.#hasFailed();
-    if (wasOpen && end !== undefined) this.#keepHouse(end);
+    if (wasOpen && end !== undefined && (this.#isChanged || !this.recovery.usedIndex || this.recovery.scannedEntries > 0)) this.#keepHouse(end);
     await this.#writer.close();
     await this.#maintenance;
     await this.#checkpoints.close();

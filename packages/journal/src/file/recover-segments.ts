@@ -133,9 +133,9 @@ export async function recoverSegments(
   return { end, batch };
 }
 
-/** A repair overwrites what it takes away with spaces, so that every offset stays. */
+/** A repair overwrites what it takes away with spaces, so that every offset stays. What a blank line hides, the chains show. */
 export function isRepaired(text: string): boolean {
-  return text.startsWith(' ') && text.trim() === '';
+  return /^ *$/.test(text);
 }
 
 /** Is there a line after `from` that was written after `batch` had been synced? */
@@ -155,7 +155,7 @@ async function opensLaterBatch(disk: Disk, path: string, from: number, to: numbe
 
 /** Moves the end of a segment out of the way. */
 async function setAside({ disk, logger, report }: { disk: Disk; logger: Logger; report: RecoveryReport }, directory: string, segment: number, from: number, size: number): Promise<void> {
-  if (from === size) return;
+  if (from === size && from > 0) return;
   const path = segmentPath(`${directory}/segments`, segment);
   const file = await disk.open(path, 'update');
   try {

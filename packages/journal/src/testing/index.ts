@@ -1,1 +1,1 @@
-export {};
+export { describeJournalContract, type OpenJournal } from './journal-contract.ts';
