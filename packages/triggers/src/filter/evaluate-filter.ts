@@ -1,6 +1,6 @@
 import type { TriggerEvent } from '../trigger-event.ts';
 import type { FilterFunction, FilterMethod, FilterNode } from './filter-syntax.ts';
-import { compareOrder, contains, describe, FilterCollection, FilterEvaluationError, isMap, isTrue, sameValue, type FilterValue, type Fuel } from './filter-values.ts';
+import { burn, compareOrder, contains, describe, FilterCollection, FilterEvaluationError, isMap, isTrue, sameValue, sizeOf, type FilterValue, type Fuel } from './filter-values.ts';
 
 /** Work that one evaluation may do, in values looked at and, for texts, in blocks of 16 characters. A few milliseconds. */
 const maxWork = 400_000;
@@ -11,8 +11,8 @@ const maxWork = 400_000;
  * @throws FilterEvaluationError where Python would raise, or when the work exceeds its bound
  */
 export function evaluateFilter(node: FilterNode, event: TriggerEvent): boolean {
-  const fuel: Fuel = { left: maxWork };
-  return isTrue(new Evaluation(event, fuel).valueOf(node));
+  const fuel: Fuel = { left: maxWork, sizes: new WeakMap() };
+  return isTrue(new Evaluation(event, fuel).valueOf(node), fuel);
 }
 
 class Evaluation {
@@ -49,13 +49,13 @@ class Evaluation {
         throw new FilterEvaluationError(`minus takes a number, got ${describe(value)}`);
       }
       case 'not':
-        return !isTrue(this.valueOf(node.operand));
+        return !isTrue(this.valueOf(node.operand), this.#fuel);
       case 'and':
       case 'or': {
         let value: FilterValue = null;
         for (const operand of node.operands) {
           value = this.valueOf(operand);
-          if (isTrue(value) === (node.kind === 'or')) return value;
+          if (isTrue(value, this.#fuel) === (node.kind === 'or')) return value;
         }
         return value;
       }
@@ -121,7 +121,7 @@ class Evaluation {
       case 'float':
         return numberOf(name, first);
       case 'bool':
-        return isTrue(first);
+        return isTrue(first, this.#fuel);
       case 'contains':
         return contains(first, second, this.#fuel);
       default:
@@ -131,9 +131,8 @@ class Evaluation {
 
   #method(name: FilterMethod, target: FilterValue, given: readonly FilterValue[]): FilterValue {
     if (typeof target !== 'string') throw new FilterEvaluationError(`${name} takes a text, got ${describe(target)}`);
-    this.#fuel.left -= target.length >> 4;
-    if (this.#fuel.left < 0) throw new FilterEvaluationError('is too much work for this event');
     const argument = given[0];
+    burn(this.#fuel, name === 'strip' && argument !== undefined ? target.length >> 1 : target.length >> 4);
     switch (name) {
       case 'lower':
         return target.toLowerCase();
@@ -166,15 +165,14 @@ function lookUp(target: FilterValue, key: FilterValue): FilterValue {
 
 function lengthOf(value: FilterValue, fuel: Fuel): number {
   if (typeof value === 'string') {
-    fuel.left -= value.length >> 4;
-    if (fuel.left < 0) throw new FilterEvaluationError('is too much work for this event');
+    burn(fuel, value.length >> 4);
     let pairs = 0;
     for (let at = 0; at < value.length - 1; at += 1) if (isHigh(value.charCodeAt(at)) && isLow(value.charCodeAt(at + 1))) pairs += 1;
     return value.length - pairs;
   }
   if (value instanceof FilterCollection) return value.items.length;
   if (Array.isArray(value)) return value.length;
-  if (isMap(value)) return Object.keys(value).length;
+  if (isMap(value)) return sizeOf(value, fuel);
   throw new FilterEvaluationError(`len takes a text, a list or a map, got ${describe(value)}`);
 }
 

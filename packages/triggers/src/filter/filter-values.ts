@@ -21,9 +21,12 @@ export type FilterValue = JsonValue | FilterCollection;
 /** What is left of the work that an evaluation may do. */
 export interface Fuel {
   left: number;
+  /** Sizes of the maps that were counted: counting is slow for large ones. */
+  readonly sizes: WeakMap<object, number>;
 }
 
-function burn(fuel: Fuel, amount: number): void {
+/** @throws FilterEvaluationError when there is less left */
+export function burn(fuel: Fuel, amount: number): void {
   fuel.left -= amount;
   if (fuel.left < 0) throw new FilterEvaluationError('is too much work for this event');
 }
@@ -33,12 +36,26 @@ export function isMap(value: FilterValue): value is JsonObject {
 }
 
 /** Python's truth: None, False, 0 and whatever is empty are false. */
-export function isTrue(value: FilterValue): boolean {
+export function isTrue(value: FilterValue, fuel: Fuel): boolean {
   if (value === null || value === false || value === 0 || value === '') return false;
   if (value instanceof FilterCollection) return value.items.length > 0;
   if (Array.isArray(value)) return value.length > 0;
-  return isMap(value) ? Object.keys(value).length > 0 : true;
+  return isMap(value) ? sizeOf(value, fuel) > 0 : true;
 }
+
+/** Keys of a map. */
+export function sizeOf(map: JsonObject, fuel: Fuel): number {
+  let size = fuel.sizes.get(map);
+  if (size === undefined) {
+    size = Object.keys(map).length;
+    fuel.sizes.set(map, size);
+    burn(fuel, size * keyWork);
+  }
+  return size;
+}
+
+/** Reaching a value by its key costs this many times what reaching one of a list does. */
+const keyWork = 8;
 
 /** Python's `==`: by value, True equals 1, values of different kinds are never equal. */
 export function sameValue(a: FilterValue, b: FilterValue, fuel: Fuel): boolean {
@@ -55,8 +72,10 @@ export function sameValue(a: FilterValue, b: FilterValue, fuel: Fuel): boolean {
   if (Array.isArray(left) || Array.isArray(right)) return Array.isArray(left) && Array.isArray(right) && sameItems(left, right, fuel);
   const first = left as JsonObject;
   const second = right as JsonObject;
+  if (sizeOf(first, fuel) !== sizeOf(second, fuel)) return false;
   const keys = Object.keys(first);
-  return keys.length === Object.keys(second).length && keys.every((key) => Object.hasOwn(second, key) && sameValue(first[key] ?? null, second[key] ?? null, fuel));
+  burn(fuel, keys.length * keyWork);
+  return keys.every((key) => Object.hasOwn(second, key) && sameValue(first[key] ?? null, second[key] ?? null, fuel));
 }
 
 function sameItems(a: readonly FilterValue[], b: readonly FilterValue[], fuel: Fuel): boolean {

@@ -111,6 +111,9 @@ describe('parseFilter', () => {
     // Texts that are slow for backtracking regular expressions (F15) are ordinary here.
     expect(parseFilter("endswith(strip_me.strip(), 'x')").matches({ ...event, payload: { strip_me: `${' '.repeat(60_000)}x` } })).toBe(true);
     expect(reporting('deep == deep')).toBe(true);
+    const wide = { ...event, payload: { m: Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`k${index}`, index])) } };
+    expect(parseFilter('m and len(m) == 60000', (problem) => problems.push(problem)).matches(wide)).toBe(false);
+    expect(problems.at(-1)).toMatch(/too much work/);
   });
 
   it('never puts a value of the event into a report', () => {
