@@ -49,9 +49,9 @@ async function watchHost(path: string, document: Record<string, unknown> = {}, m
 }
 
 async function until(condition: () => boolean | undefined): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 25_000;
   while (condition() !== true) {
-    if (Date.now() > deadline) throw new Error('did not happen within 10 s');
+    if (Date.now() > deadline) throw new Error('did not happen within 25 s');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -71,7 +71,7 @@ async function fence(path: string, watch: Watch): Promise<void> {
 
 const withoutFences = (seen: string[]) => seen.filter((text) => !text.endsWith('.end'));
 
-describe('FileWatchTrigger', () => {
+describe('FileWatchTrigger', { timeout: 30_000 }, () => {
   it('reports a new file once it is stable, with its facts', async () => {
     const path = await directory();
     const watch = await watchHost(path);
