@@ -1,3 +1,5 @@
+import { BreakerConfig } from '@cortex-runtime/governance/config';
+
 import type { ProcessConfig } from './process-config.ts';
 
 /** A setting that is read and checked, and then does nothing yet. */
@@ -30,9 +32,15 @@ export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
   add(config.mission.enabled, 'mission', `${inactive}: progress is not judged`);
   add(config.inbox.enabled, 'inbox', `${inactive}: people can not send messages to the agent`);
   add(config.approval !== undefined, 'approval', `${inactive}: no tool call waits for an approval`);
+  add(JSON.stringify(config.breaker) !== defaultBreaker, 'breaker', `${inactive}: chains of wakes are recorded and not stopped`);
+  for (const [name, server] of Object.entries(config.servers)) {
+    if ('url' in server) for (const [key, field] of serverFields) add(server[key] !== undefined, `servers.${name}.${field}`, `${inactive}: use bearer_token, api_key or headers`);
+  }
   add(config.triggerDelivery.scanPayloads, 'trigger_delivery.scan_payloads', `${inactive}: payloads are not scanned`);
   for (const [key, name] of passedThrough) add(config[key] !== undefined && config[key] !== null, name);
   return found;
 }
 
-const passedThrough = [['guardrails', 'guardrails'], ['observe', 'observe'], ['cache', 'cache'], ['optimizeTools', 'optimize_tools'], ['adaptive', 'adaptive']] as const;
+const defaultBreaker = JSON.stringify(BreakerConfig.parse({}));
+const serverFields = [['auth', 'auth'], ['audience', 'audience'], ['forwardCallerToken', 'forward_caller_token']] as const;
+const passedThrough = [['identity', 'identity'], ['guardrails', 'guardrails'], ['observe', 'observe'], ['cache', 'cache'], ['optimizeTools', 'optimize_tools'], ['adaptive', 'adaptive']] as const;

@@ -73,6 +73,8 @@ describe('warnings', () => {
     ['trigger_delivery: {scan_payloads: true}', '5:35 trigger_delivery.scan_payloads: accepted, has no effect in this version: payloads are not scanned'],
     ['config: {guardrails: {a: 1}}', '5:22 config.guardrails: accepted, has no effect in this version'],
     ['config: {optimize_tools: semantic}', '5:26 config.optimize_tools: accepted, has no effect in this version'],
+    ['identity: {role: clerk}', '5:11 identity: accepted, has no effect in this version'],
+    ['breaker: {max_depth: 3}', '5:10 breaker: accepted, has no effect in this version: chains of wakes are recorded and not stopped'],
     ['entrypoint: hooks.py', '5:13 entrypoint: accepted, has no effect in this version'],
   ])('say what does nothing yet: %s', (text, expected) => {
     expect(warningsOf(`${quiet}${text}`)).toEqual([expected]);
