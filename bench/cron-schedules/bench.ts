@@ -10,7 +10,6 @@ import { systemClock } from '@cortex-runtime/core/node';
 import { cronSchedule, cronScheduler, type CronSchedule } from '@cortex-runtime/triggers';
 
 const jobs = Number(process.env['BENCH_JOBS'] ?? 100_000);
-const only = process.argv[2];
 
 const line = (name: string, facts: Record<string, string>) => console.log(`${name.padEnd(56)} ${Object.entries(facts).map(([key, value]) => `${key} ${value}`).join('   ')}`);
 const thousands = (value: number) => Math.round(value).toLocaleString('en-US');
@@ -165,8 +164,8 @@ const cases: Record<string, () => Promise<void>> = {
   },
 };
 
-/** Runs the cases whose name holds the first argument. */
-export async function main(): Promise<void> {
+/** @param only - part of the names of the cases to run; all when left out */
+export async function main(only?: string): Promise<void> {
   const [processor] = cpus();
   const release = readFileSync('/proc/version', 'utf8').split(' ').slice(0, 3).join(' ');
   console.log(`node ${process.version}, ${processor?.model ?? 'unknown processor'}, ${release}`);
