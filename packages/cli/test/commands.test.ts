@@ -132,6 +132,40 @@ describe('cortex', () => {
     expect(report).toMatchObject({ is_intact: true, history: { events: { accepted: 1, closed: 1, pending: 0 } } });
   });
 
+  it('follows a journal and a log as they grow', async () => {
+    const shop = withAgents('watcher');
+    const { client } = await shop.start();
+    const journal = shop.launch(['journal', 'watcher', '-f', '--type', 'invocation_result,trigger_event']);
+    const log = shop.launch(['logs', '-f', '-n', '0']);
+    // Whoever follows has seen the present before the future begins.
+    await client.inject('watcher', { payload: { text: 'first' }, eventId: 'first' });
+    await expect.poll(() => journal.said.out, deadline).toContain('You said first');
+    await client.inject('watcher', { payload: { text: 'second' } });
+    await expect.poll(() => journal.said.out, deadline).toContain('You said second');
+    expect(journal.said.out.match(/You said first/g)).toHaveLength(1);
+    await client.stopProcess('watcher');
+    await client.shutdown();
+    await expect.poll(() => log.said.out, deadline).toContain('the host is stopping');
+    expect(log.said.out).not.toContain('the host is ready');
+    // The host is gone: following its journal ends with a word, following its log goes on.
+    expect(await journal.finished).toMatchObject({ code: 1, err: expect.stringContaining('no answer') as string });
+  });
+
+  it('ends at once on a second signal, and loses nothing by it', async () => {
+    const shop = workshop();
+    for (const [path, text] of Object.entries(scriptedAgent('thinker', 'fallback: { text: "done thinking", delay: 4 }'))) shop.write(path, text);
+    const host = await shop.start();
+    await host.client.inject('thinker', { payload: {} });
+    await expect.poll(() => host.client.getProcess('thinker').then(({ runningRuns }) => runningRuns), deadline).toBe(1);
+    host.child.kill('SIGINT');
+    await expect.poll(() => host.said.out, deadline).toContain('once more ends at once');
+    host.child.kill('SIGINT');
+    expect((await host.finished).code).toBe(130);
+    expect(host.said.out).not.toContain('done thinking');
+    const again = await shop.start();
+    await expect.poll(() => again.client.getJournal('thinker', { type: 'invocation_result' }).then(({ count }) => count), deadline).toBe(1);
+  });
+
   // 12.1 D12: dead letters were in memory only and out of reach.
   it('keeps dead letters over a restart, and takes them back in', async () => {
     const shop = workshop();

@@ -95,6 +95,35 @@ describe('startHost', () => {
     expect(kinds).toContain('output');
   });
 
+  it('lets idle agents hibernate, and wakes them with their next event', async () => {
+    const shop = office('sleeper');
+    const { client } = await shop.start({ environment: { CORTEX_HIBERNATE_AFTER: '0.2s' } });
+    await client.inject('sleeper', { payload: {} });
+    const facts = () => client.getProcess('sleeper').then(({ invocationCount, hibernated, state }) => ({ invocationCount, hibernated, state }));
+    await expect.poll(facts, { timeout: 10_000 }).toEqual({ invocationCount: 1, hibernated: true, state: 'running' });
+    await client.inject('sleeper', { payload: {} });
+    await expect.poll(facts, { timeout: 10_000 }).toMatchObject({ invocationCount: 2 });
+    expect(await client.listDeadLetters('sleeper')).toEqual([]);
+    expect(await client.listWaitingEffects('sleeper')).toEqual([]);
+  });
+
+  // 12.5: a failed or stopped process kept answering 202.
+  it('asks the senders of an agent that does not run to come back', async () => {
+    const shop = office();
+    shop.write('agents/desk.agent', quietAgent('desk', 'triggers:\n  - { type: webhook, webhook_path: /in }\n'));
+    const { host, client } = await shop.start();
+    const post = async () => {
+      const response = await fetch(`${host.url}/hooks/desk/in`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+      return [response.status, response.headers.get('retry-after') !== null];
+    };
+    expect(await post()).toEqual([202, false]);
+    await client.stopProcess('desk');
+    expect(await post()).toEqual([503, true]);
+    await expect(client.inject('desk', { payload: {} })).rejects.toMatchObject({ status: 503, code: 'EVENT_REFUSED', retryable: true });
+    await client.startProcess('desk');
+    expect(await post()).toEqual([202, false]);
+  });
+
   it('keeps an agent without a journal in memory only, beside the others', async () => {
     const shop = office('kept');
     shop.write('agents/gone.agent', quietAgent('gone', 'journal: { level: none }\n'));

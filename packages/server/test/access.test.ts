@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
@@ -65,6 +66,22 @@ describe('who may call', () => {
   it('is not created without a token, or with one that could be guessed', async () => {
     await expect(serve({ options: { token: '' } })).rejects.toThrow(InvalidInputError);
     await expect(serve({ options: { token: 'short' } })).rejects.toThrow('at least 16 characters');
+  });
+});
+
+describe('slow senders', () => {
+  // A10
+  it.each([
+    ['headers', 'POST /hooks/x/y HTTP/1.1\r\nHost: localhost\r\n'],
+    ['a body', `POST /api/v1/processes/watcher/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a-token-that-is-long-enough\r\nContent-Length: 100\r\n\r\n{`],
+  ])('are cut off when %s do not come', async (_what, text) => {
+    const { port, runtime } = await serve({ options: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+    const socket = connect(port, '127.0.0.1');
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.on('error', () => undefined).resume();
+    socket.write(text);
+    await ended;
+    expect(runtime.getProcess('watcher').events).toEqual([]);
   });
 });
 

@@ -25,11 +25,14 @@ interface Surroundings {
   command: string;
 }
 
+/** Of a large fleet only these are presented one by one. */
+const shownAgents = 12;
+
 /** A few lines per agent: what wakes it, what thinks for it, and how to poke it. */
 export function agentLines(agents: readonly StartedAgent[], surroundings: Surroundings): string[] {
   const { colors, command } = surroundings;
   const lines: string[] = [''];
-  for (const agent of agents) {
+  for (const agent of agents.slice(0, shownAgents)) {
     const mark = agent.state === 'running' || agent.state === 'awaiting' ? colors.green('●') : colors.yellow('●');
     const wakes = agent.config.triggers.map((trigger) => wakesOn(trigger)).join(', ') || 'wakes when you inject an event';
     lines.push(`${mark} ${colors.bold(printable(agent.name).padEnd(14))} ${printable(agent.state)}  ${printable(wakes)}  ${colors.dim(printable(agent.config.model))}`);
@@ -37,6 +40,7 @@ export function agentLines(agents: readonly StartedAgent[], surroundings: Surrou
     for (const poke of pokes.length > 0 ? pokes : [`${command} inject ${agent.name} --payload '{"hello": "there"}'`]) lines.push(`    ${colors.cyan(poke)}`);
     for (const warning of agent.warnings.slice(0, 3)) lines.push(`    ${colors.yellow(printable(warning))}`);
   }
+  if (agents.length > shownAgents) lines.push(`  and ${agents.length - shownAgents} more: ${command} status`);
   if (agents.some(({ isLanguageModel }) => !isLanguageModel)) {
     lines.push('', colors.dim('scripted: these answers are read from a file, by rules; no language model is at work. Point "model:" at openai:… or any other to have one.'));
   }

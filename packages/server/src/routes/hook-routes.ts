@@ -5,6 +5,7 @@ import type { WebhookRequest } from '@cortex-runtime/triggers';
 
 import type { RemoteAddress } from '../access/remote-address.ts';
 import { HttpError } from '../errors.ts';
+import type { ServedRuntime } from '../served-runtime.ts';
 import type { RouteContext } from './route-context.ts';
 
 /** Serves `/hooks/{process}{webhook_path}`: raw bytes in, the trigger's own answer out. */
@@ -15,6 +16,9 @@ export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteA
     const route = deps.webhookRoutes.find(processName, path);
     if (deps.phase() === 'draining' || (route === undefined && deps.phase() === 'starting')) {
       throw new HttpError(503, 'NOT_READY', 'the host is starting or stopping; deliver again later', { headers: { 'retry-after': '2' } });
+    }
+    if (route === undefined && isConfigured(deps.runtime, processName, path)) {
+      throw new HttpError(503, 'PROCESS_NOT_RUNNING', 'the agent does not run now; deliver again later', { headers: { 'retry-after': '30' } });
     }
     if (route === undefined) throw new HttpError(404, 'WEBHOOK_NOT_FOUND', 'no agent has a webhook here');
     if (request.method !== 'POST') throw new HttpError(405, 'METHOD_NOT_ALLOWED', 'webhooks are delivered with POST', { headers: { allow: 'POST' } });
@@ -29,6 +33,12 @@ export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteA
     return reply.code(answer.status).headers(answer.headers ?? {}).send(answer.body);
   };
   app.all('/hooks/*', { onRequest: serve }, () => undefined);
+}
+
+/** Whether an agent that does not run now would have this webhook: its senders should come back instead of giving up. */
+function isConfigured(runtime: ServedRuntime, processName: string, path: string): boolean {
+  if (!runtime.listProcesses().some(({ name }) => name === processName)) return false;
+  return (runtime.triggersOf?.(processName) ?? []).some(({ type, config }) => type === 'webhook' && (config as { webhook_path?: unknown }).webhook_path === path);
 }
 
 function splitHookPath(url: string): { processName: string; path: string } {
