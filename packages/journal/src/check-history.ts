@@ -130,7 +130,7 @@ export class HistoryChecker {
       case 'effect_resolved': {
         const effect = effects.get(text(data, 'effect_id'));
         if (effect !== undefined && entryType === 'effect_unknown') effect.status = 'unknown';
-        else if (effect?.status !== undefined && effect.status !== 'done' && text(data, 'resolution') === 'retry') effect.status = 'retry';
+        else if (effect?.status !== undefined && effect.status !== 'done' && text(data, 'resolution') !== 'happened') effect.status = 'retry';
         return;
       }
       case 'state_transition': {

@@ -95,16 +95,13 @@ export class UnknownOutcomeError extends CortexError {
   }
 }
 
-/** The recorded outcome of the effect is a failure. */
-export class EffectFailedError extends CortexError {
-  readonly code = 'EFFECT_FAILED';
-  readonly effectId: string;
-  /** Name of the error that was recorded. */
-  readonly errorType: string;
+/** The state of the process is not in memory. */
+export class LogAsleepError extends CortexError {
+  readonly code = 'JOURNAL_LOG_ASLEEP';
+  readonly processId: string;
 
-  constructor(effectId: string, recorded: { type: string; message: string }, options?: ErrorOptions) {
-    super(`effect ${effectId} failed when it ran (${recorded.type}): ${recorded.message}`, options);
-    this.effectId = effectId;
-    this.errorType = recorded.type;
+  constructor(processId: string, options?: ErrorOptions) {
+    super(`the state of process ${processId} is not in memory: recover its log first`, options);
+    this.processId = processId;
   }
 }

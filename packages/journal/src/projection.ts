@@ -8,9 +8,14 @@ import type { JournalEntry } from './journal-entry.ts';
  */
 export interface Projection<S> {
   readonly name: string;
+  /** Raise it when the shape of the state, or what `apply` makes of an entry, changes: checkpoints of another version are then passed over. Default 1. */
+  readonly version?: number;
   initial(): S;
   apply(state: S, entry: JournalEntry): S;
 }
 
+/** The projections that make up a state, each under the name that its state has there. */
+export type Projections = Record<string, Projection<unknown>>;
+
 /** The states of a set of projections by their names. */
-export type ProjectionStates<P extends Record<string, Projection<never>>> = { [K in keyof P]: P[K] extends Projection<infer S> ? S : never };
+export type ProjectionStates<P extends Projections> = { [K in keyof P]: P[K] extends Projection<infer S> ? S : never };
