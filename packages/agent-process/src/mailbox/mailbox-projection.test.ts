@@ -11,7 +11,7 @@ function entry(entryType: string, data: JsonObject, runId?: string): JournalEntr
   return { seq, id: `e${seq}`, processId: 'p', timestamp: new Date(1_700_000_000_000 + seq).toISOString(), entryType, data, hash: '', ...(runId === undefined ? {} : { runId }) };
 }
 const accepted = (eventId: string, triggerId = 'hook') =>
-  entry('trigger_event', { trigger_id: triggerId, trigger_type: 'webhook', event_id: eventId, timestamp: '2026-01-01T00:00:00.000Z', payload: { n: 1 }, metadata: {}, cause: [] });
+  entry('trigger_event', { trigger_id: triggerId, trigger_type: triggerId === 'hook' ? 'webhook' : 'cron', event_id: eventId, timestamp: '2026-01-01T00:00:00.000Z', payload: { n: 1 }, metadata: {}, cause: [] });
 const fold = (entries: JournalEntry[], state: MailboxState = mailboxProjection.initial()) => entries.reduce((current, next) => mailboxProjection.apply(current, next), state);
 
 describe('mailboxProjection', () => {

@@ -61,8 +61,8 @@ export interface MailboxState {
 
 /** Ids in one generation of closed events. */
 const closedGeneration = 5_000;
-/** A longer payload is not kept as a trigger's cursor. */
-const cursorPayloadChars = 2_000;
+/** A longer payload is not kept as a trigger's cursor; those that triggers make themselves are far shorter. */
+const cursorPayloadChars = 16_000;
 
 /** Object keys that look like numbers would be reordered; ids come from outside. */
 export function pendingKey(eventId: string): string {
@@ -155,7 +155,9 @@ function open(state: MailboxState, event: TriggerEventDocument, entry: JournalEn
   const trigger = triggerRecord(state, event.trigger_id);
   trigger.open += 1;
   if (entry.entryType !== 'trigger_event') return;
-  const payload = JSON.stringify(event.payload).length <= cursorPayloadChars ? event.payload : null;
+  // Webhooks have no cursor, and their bodies are long.
+  const isCursor = event.trigger_type !== 'webhook' && JSON.stringify(event.payload).length <= cursorPayloadChars;
+  const payload = isCursor ? event.payload : null;
   trigger.last_event = { event_id: event.event_id, payload, timestamp: event.timestamp };
 }
 

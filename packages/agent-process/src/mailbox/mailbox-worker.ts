@@ -1,13 +1,10 @@
 import { backoffMs, CortexError, describeError, type Clock, type IdGenerator, type JsonObject, type Logger, type Timer } from '@cortex-runtime/core';
-import type { NewJournalEntry, PendingWrite } from '@cortex-runtime/journal';
+import type { OwnJournalEntry, PendingWrite } from '@cortex-runtime/journal';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { CronScheduler } from '@cortex-runtime/triggers';
 
 import type { RunOutcome } from '../run/execute-run.ts';
 import type { MailboxState, PendingEvent } from './mailbox-projection.ts';
-
-/** An entry of the worker's own process. */
-export type OwnEntry = Omit<NewJournalEntry, 'processId'>;
 
 /** What the worker needs of its process. */
 export interface MailboxWorkerPorts {
@@ -23,7 +20,7 @@ export interface MailboxWorkerPorts {
   mayRun(): boolean;
   /** Whether an effect of this run waits for a person. */
   isParked(runId: string): boolean;
-  record(entries: readonly OwnEntry[]): PendingWrite;
+  record(entries: readonly OwnJournalEntry[]): PendingWrite;
   run(pending: PendingEvent, runId: string, signal: AbortSignal): Promise<RunOutcome>;
   /** A run waits for a person. */
   onParked(runId: string, effectIds: readonly string[]): Promise<void>;
@@ -123,7 +120,7 @@ export class MailboxWorker {
     if (interrupted) {
       logger.info({ runId, eventId: pending.event.event_id, fromBeginning: journal.level !== 'full' }, journal.level === 'full' ? 'an interrupted run goes on' : 'an interrupted run starts again from its beginning');
     }
-    const start: OwnEntry = {
+    const start: OwnJournalEntry = {
       entryType: 'invocation_start',
       runId,
       cause: causeOf(pending),
@@ -178,7 +175,7 @@ export class MailboxWorker {
     const message = describeError(error).slice(0, errorChars);
     const willRetry = retryable && attempts <= triggerDelivery.maxRetries;
     const errorType = CortexError.is(error) ? error.code : error instanceof Error ? error.name : typeof error;
-    const entries: OwnEntry[] = [
+    const entries: OwnJournalEntry[] = [
       { entryType: 'error', runId, cause: causeOf(pending), data: { event_id: eventId, invocation: pending.invocation ?? 0, attempt: attempts, error_type: errorType, error: message, will_retry: willRetry } },
     ];
     if (willRetry) {
@@ -215,7 +212,7 @@ export function causeOf(pending: PendingEvent): readonly string[] {
   return [...pending.event.cause, pending.event.event_id];
 }
 
-export function deadLetterEntry(eventId: string, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnEntry {
+export function deadLetterEntry(eventId: string, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnJournalEntry {
   return {
     entryType: 'dead_letter',
     ...(runId === null ? {} : { runId }),
@@ -223,7 +220,7 @@ export function deadLetterEntry(eventId: string, runId: string | null, reason: s
   };
 }
 
-function resultEntry(pending: PendingEvent, runId: string, invocation: number, outcome: Extract<RunOutcome, { status: 'completed' }>, durationMs: number): OwnEntry {
+function resultEntry(pending: PendingEvent, runId: string, invocation: number, outcome: Extract<RunOutcome, { status: 'completed' }>, durationMs: number): OwnJournalEntry {
   const { event } = pending;
   const request = `[${event.trigger_type}] ${typeof event.payload === 'string' ? event.payload : JSON.stringify(event.payload)}`;
   const data: JsonObject = {

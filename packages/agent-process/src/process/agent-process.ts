@@ -1,5 +1,5 @@
 import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
-import type { Journal, JournalEntry, JournalQuery } from '@cortex-runtime/journal';
+import type { Journal, JournalEntry, JournalQuery, OwnJournalEntry } from '@cortex-runtime/journal';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { TriggerEvent } from '@cortex-runtime/triggers';
 
@@ -7,7 +7,6 @@ import { AgentContext } from '../context/agent-context.ts';
 import { EventRefusedError, FeatureNotAvailableError, ProcessHibernatedError, UnknownEffectError } from '../errors.ts';
 import { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
-import type { OwnEntry } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dependencies.ts';
 import { deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
 import { idleReason, ProcessEngine } from './process-engine.ts';
@@ -71,7 +70,7 @@ export class AgentProcess {
     this.#deployment = { config: init.config, digest: init.digest };
     this.#deps = deps;
     this.#logger = deps.logger.child({ process: init.name });
-    this.#record = new ProcessRecord(init.journal, init.processId, options.checkpointEvery ?? 500);
+    this.#record = new ProcessRecord({ journal: init.journal, clock: deps.clock }, { processId: init.processId, level: init.config.journal.level, checkpointEvery: options.checkpointEvery ?? 500 });
     this.lifecycle = new ProcessLifecycle(
       init.processId,
       { read: () => this.#record.lifecycle(), record: (move) => this.#record.write([{ entryType: 'state_transition', data: { ...move } }]).durable },
@@ -127,7 +126,7 @@ export class AgentProcess {
     if (!this.#record.isAwake) return true;
     if (!this.#canHibernate || (this.#subscribers?.size ?? 0) > 0) return false;
     const isIdle = () => engine === undefined || (engine.isIdle() && this.#deps.clock.now() - engine.usedAt >= idleMs);
-    if (!isIdle() || !(await this.#record.hibernate(isIdle))) return false;
+    if (!isIdle() || !(await this.#record.hibernate())) return false;
     await engine?.release();
     return true;
   }
@@ -288,7 +287,7 @@ export class AgentProcess {
     await this.wake();
     const letters = redeliverDeadLetters(this.#record.states.mailbox, eventId);
     if (letters.length > 0) {
-      const entries = letters.map(({ event }): OwnEntry => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by: options.by ?? 'operator' } }));
+      const entries = letters.map(({ event }): OwnJournalEntry => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by: options.by ?? 'operator' } }));
       await this.#record.write(entries).durable;
       this.#engine?.kick();
     }
@@ -306,7 +305,7 @@ export class AgentProcess {
   /** Effects whose outcome nobody knows: each holds a run until it is settled with `resolveEffect`. */
   async waitingEffects(): Promise<WaitingEffect[]> {
     await this.wake();
-    return waitingEffects(this.#record.states);
+    return waitingEffects(this.#record.states, this.#journal, this.processId);
   }
 
   /**
@@ -317,11 +316,11 @@ export class AgentProcess {
    */
   async resolveEffect(effectId: string, resolution: 'happened' | 'not-happened' | 'retry', options: { result?: JsonValue; by?: string } = {}): Promise<void> {
     await this.wake();
-    const waiting = waitingEffects(this.#record.states);
-    const effect = waiting.find((candidate) => candidate.effect_id === effectId);
-    if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effect_id));
-    this.#engine?.noteResolved(effect.run_id);
-    await this.#record.effects.resolve(effectId, resolution, options);
+    const waiting = this.#record.effects.waiting();
+    const effect = waiting.find((candidate) => candidate.effectId === effectId);
+    if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effectId));
+    this.#engine?.noteResolved(effect.runId);
+    await this.#record.effects.resolve(effectId, { resolution, by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) });
     await this.#engine?.settleAwaiting();
     this.#engine?.kick();
   }

@@ -16,7 +16,6 @@ import type { ProcessRecord } from './process-record.ts';
 import type { ProcessUpdate } from './process-update.ts';
 import { runEvent } from './run-event.ts';
 import { triggerMemory } from './trigger-memory.ts';
-import { waitingEffects } from './waiting-effects.ts';
 
 export interface ProcessEnginePorts {
   deps: RuntimeDependencies;
@@ -187,7 +186,7 @@ export class ProcessEngine {
   /** `awaiting` is what `running` is called while a run waits for a person. */
   async settleAwaiting(): Promise<void> {
     const { record, lifecycle } = this.#ports;
-    const waits = waitingEffects(record.states).length > 0;
+    const waits = record.effects.waiting().length > 0;
     if (waits && lifecycle.state === ProcessState.RUNNING) await lifecycle.transition(ProcessState.AWAITING, { reason: 'the outcome of a call is unknown' });
     else if (!waits && lifecycle.state === ProcessState.AWAITING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'every unknown outcome is settled' });
   }
@@ -205,7 +204,7 @@ export class ProcessEngine {
       runsStarted: () => record.states.counters.runs_started,
       consecutiveFailures: () => record.states.counters.consecutive_failures,
       mayRun: () => record.isAwake && this.#ports.brokenBecause() === undefined && runningStates.includes(lifecycle.state),
-      isParked: (runId) => record.effects.isParked(runId),
+      isParked: (runId) => record.isParked(runId),
       record: (entries) => record.write(entries),
       run: (pending, runId, signal) =>
         runEvent({

@@ -1,14 +1,12 @@
-import type { JsonObject, JsonValue } from '@cortex-runtime/core';
-import type { Journal, JournalEntry, PendingWrite } from '@cortex-runtime/journal';
+import type { Clock, JsonValue } from '@cortex-runtime/core';
+import { EffectLog, initialStates, ProcessLog, type Journal, type JournalLevel, type OwnJournalEntry, type PendingWrite } from '@cortex-runtime/journal';
 import { processConfigFromDocument, processConfigToDocument, type ProcessConfig } from '@cortex-runtime/manifest';
 
 import type { ContextStore } from '../context/agent-context.ts';
 import { ProcessHibernatedError } from '../errors.ts';
 import type { LifecycleState } from '../lifecycle/lifecycle-projection.ts';
 import { triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
-import type { OwnEntry } from '../mailbox/mailbox-worker.ts';
-import { JournaledEffects } from '../run/journaled-effects.ts';
-import { foldEntry, initialStates, type ProcessStates } from './process-projections.ts';
+import { processProjections, type ProcessProjections, type ProcessStates } from './process-projections.ts';
 import { summarise, type ProcessSummary } from './process-summary.ts';
 
 export interface Deployment {
@@ -19,51 +17,39 @@ export interface Deployment {
 }
 
 /**
- * A process's state and its journal: every write is folded in as it is numbered, so that what is decided next sees it.
+ * What a process knows of itself: the log that it owns, the configuration in it, its effects, and a summary for the time when the rest is not in memory.
  *
- * States: hibernating → `wake` → awake → `hibernate` → hibernating. Hibernating, only a summary and the cursors of armed triggers stay in memory.
+ * States: hibernating → `wake` → awake → `hibernate` → hibernating.
  */
 export class ProcessRecord {
-  readonly #journal: Journal;
-  readonly #processId: string;
+  /** Carries out the effects of runs, once. */
+  readonly effects: EffectLog;
+  readonly #log: ProcessLog<ProcessProjections>;
   readonly #checkpointEvery: number;
-  #states: ProcessStates | undefined;
   #config: ProcessConfig | undefined;
-  #effects: JournaledEffects | undefined;
   #summary: ProcessSummary | undefined;
-  #head = { seq: 0, hash: '' };
-  #checkpointSeq = 0;
-  #waking: Promise<void> | undefined;
-  #lastWrite: Promise<void> = Promise.resolve();
   readonly #armed = new Map<string, TriggerRecord | undefined>();
 
-  constructor(journal: Journal, processId: string, checkpointEvery: number) {
-    this.#journal = journal;
-    this.#processId = processId;
-    this.#checkpointEvery = checkpointEvery;
+  constructor(deps: { journal: Journal; clock: Clock }, options: { processId: string; level: JournalLevel; checkpointEvery: number }) {
+    this.#log = new ProcessLog({ journal: deps.journal }, { processId: options.processId, projections: processProjections, level: options.level });
+    this.effects = new EffectLog({ log: this.#log, clock: deps.clock });
+    this.#checkpointEvery = options.checkpointEvery;
   }
 
   get isAwake(): boolean {
-    return this.#states !== undefined;
+    return this.#log.isAwake;
   }
 
   /** @throws ProcessHibernatedError */
   get states(): ProcessStates {
-    if (this.#states === undefined) throw new ProcessHibernatedError(this.#processId);
-    return this.#states;
+    if (!this.#log.isAwake) throw new ProcessHibernatedError(this.#log.processId);
+    return this.#log.states;
   }
 
-  /** The configuration that is deployed. @throws ProcessHibernatedError; before the first deployment there is none either */
+  /** The configuration that is deployed. @throws ProcessHibernatedError */
   config(): ProcessConfig {
-    if (this.#config !== undefined) return this.#config;
-    const { config } = this.states.deployment;
-    this.#config = processConfigFromDocument(config ?? {});
+    this.#config ??= processConfigFromDocument(this.states.deployment.config ?? {});
     return this.#config;
-  }
-
-  get effects(): JournaledEffects {
-    this.#effects ??= new JournaledEffects({ state: () => this.states.effects, record: (entries) => this.write(entries), level: () => this.config().journal.level });
-    return this.#effects;
   }
 
   /** The agent's state, read from the fold and written to the journal. */
@@ -75,45 +61,24 @@ export class ProcessRecord {
     };
   }
 
+  /** Whether an effect of this run waits for a person. */
+  isParked(runId: string): boolean {
+    return Object.values(this.states.effects.runs[runId] ?? {}).some(({ status }) => status === 'unknown');
+  }
+
   /** Checkpoint plus tail; a damaged checkpoint is the journal's to replace by an older one. */
-  wake(): Promise<void> {
-    if (this.#states !== undefined) return Promise.resolve();
-    this.#waking ??= this.#recover().finally(() => (this.#waking = undefined));
-    return this.#waking;
+  async wake(): Promise<void> {
+    if (!this.#log.isAwake) await this.#log.recover();
   }
 
-  async #recover(): Promise<void> {
-    const checkpoint = await this.#journal.lastCheckpoint(this.#processId);
-    let states = checkpoint === undefined ? initialStates() : { ...initialStates(), ...(structuredClone(checkpoint.state) as unknown as ProcessStates) };
-    let head = { seq: checkpoint?.seq ?? 0, hash: checkpoint?.hash ?? '' };
-    for await (const entry of this.#journal.scan(this.#processId, { sinceSeq: head.seq })) {
-      states = foldEntry(states, entry);
-      head = { seq: entry.seq, hash: entry.hash };
-    }
-    this.#states = states;
-    this.#head = head;
-    this.#checkpointSeq = checkpoint?.seq ?? 0;
-  }
-
-  /** Records entries and folds them in, in one synchronous step. @throws ProcessHibernatedError, and what `Journal.write` throws */
-  write(entries: readonly OwnEntry[]): PendingWrite {
-    const states = this.states;
-    const written = this.#journal.write(entries.map((entry) => ({ ...entry, processId: this.#processId })));
-    for (const entry of written.entries) this.#fold(states, entry);
-    this.#lastWrite = written.durable;
-    // Whoever needs the outcome waits for it; nobody has to.
-    written.durable.catch(() => {});
-    return written;
-  }
-
-  #fold(states: ProcessStates, entry: JournalEntry): void {
-    this.#states = foldEntry(states, entry);
-    this.#head = { seq: entry.seq, hash: entry.hash };
+  /** Records entries and folds them in, in one synchronous step. */
+  write(entries: readonly OwnJournalEntry[]): PendingWrite {
+    return this.#log.record(entries);
   }
 
   /** Resolves when everything written so far is durable. */
   settled(): Promise<void> {
-    return this.#lastWrite;
+    return this.#log.settled();
   }
 
   /** Records the configuration when it differs from the deployed one, and the initial state at the very first time. */
@@ -121,7 +86,7 @@ export class ProcessRecord {
     const { deployment } = this.states;
     if (deployment.digest === digest && deployment.base_directory === baseDirectory) return;
     const isFirst = deployment.digest === null;
-    const entries: OwnEntry[] = [
+    const entries: OwnJournalEntry[] = [
       { entryType: 'process_deployed', data: { config: processConfigToDocument(config), digest, base_directory: baseDirectory, ...(source === undefined ? {} : { source }) } },
     ];
     if (isFirst) {
@@ -131,30 +96,23 @@ export class ProcessRecord {
     this.#config = undefined;
   }
 
-  async checkpointIfDue(): Promise<void> {
-    if (this.#head.seq - this.#checkpointSeq >= this.#checkpointEvery) await this.checkpoint();
+  checkpointIfDue(): Promise<void> {
+    return this.#log.checkpointIfDue(this.#checkpointEvery);
   }
 
   /** Makes recovery begin here. */
-  async checkpoint(): Promise<void> {
-    const { seq, hash } = this.#head;
-    if (seq === this.#checkpointSeq || seq === 0) return;
-    const state = structuredClone(this.states) as unknown as JsonObject;
-    await this.settled();
-    await this.#journal.checkpoint(this.#processId, { seq, hash, state });
-    this.#checkpointSeq = Math.max(seq, this.#checkpointSeq);
+  checkpoint(): Promise<void> {
+    return this.#log.checkpoint();
   }
 
-  /** Lets the state leave memory if it is still idle once its tail is short enough to be read back quickly. @returns whether it did */
-  async hibernate(isIdle: () => boolean): Promise<boolean> {
-    await this.settled();
-    if (this.#head.seq - this.#checkpointSeq > maxHibernatedTail) await this.checkpoint();
-    if (!isIdle() || this.#states === undefined) return this.#states === undefined;
-    this.#summary = this.summary();
-    for (const triggerId of this.#armed.keys()) this.#armed.set(triggerId, triggerRecordOf(this.#states.mailbox, triggerId));
-    this.#states = undefined;
+  /** Lets the state leave memory, unless something was recorded meanwhile. @returns whether it did */
+  async hibernate(): Promise<boolean> {
+    const summary = this.summary();
+    const cursors = [...this.#armed.keys()].map((triggerId) => [triggerId, triggerRecordOf(this.states.mailbox, triggerId)] as const);
+    if (!(await this.#log.hibernate())) return false;
+    this.#summary = summary;
+    for (const [triggerId, record] of cursors) this.#armed.set(triggerId, record);
     this.#config = undefined;
-    this.#effects = undefined;
     return true;
   }
 
@@ -168,20 +126,17 @@ export class ProcessRecord {
   }
 
   lifecycle(): LifecycleState {
-    if (this.#states !== undefined) return this.#states.lifecycle;
+    if (this.#log.isAwake) return this.states.lifecycle;
     return { state: this.#summary?.state ?? 'created', history: [], started_at: this.#summary?.started_at ?? null };
   }
 
   stateReason(): string {
-    return this.#states === undefined ? (this.#summary?.state_reason ?? '') : (this.#states.lifecycle.history.at(-1)?.reason ?? '');
+    return this.#log.isAwake ? (this.states.lifecycle.history.at(-1)?.reason ?? '') : (this.#summary?.state_reason ?? '');
   }
 
   /** @param planned - the configuration of the next start, for a process that was never read */
   summary(planned?: ProcessConfig): ProcessSummary {
-    if (this.#states !== undefined) return summarise(this.#states, planned ?? this.config());
-    return this.#summary ?? summarise(initialStates(), planned ?? processConfigFromDocument({}));
+    if (this.#log.isAwake) return summarise(this.states, planned ?? this.config());
+    return this.#summary ?? summarise(initialStates(processProjections), planned ?? processConfigFromDocument({}));
   }
 }
-
-/** Entries after the checkpoint that a hibernating process may leave to be folded at its wake. */
-const maxHibernatedTail = 50;

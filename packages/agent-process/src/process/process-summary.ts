@@ -1,8 +1,9 @@
+import type { EffectsState } from '@cortex-runtime/journal';
+
 import type { LifecycleState } from '../lifecycle/lifecycle-projection.ts';
 import type { MailboxState } from '../mailbox/mailbox-projection.ts';
 import type { ConversationState } from '../conversation/conversation-projection.ts';
 import type { ProcessState } from '../lifecycle/process-state.ts';
-import type { EffectsState } from '../run/effects-projection.ts';
 import type { CountersState } from './counters-projection.ts';
 
 /** What stays in memory of a process that hibernates. */
@@ -52,7 +53,7 @@ export function summarise(
     queue_size: queued,
     pending_retries: retries,
     dead_letter_count: mailbox.dead_letter_count,
-    waiting_effects: effects.unknown_count,
+    waiting_effects: Object.values(effects.runs).reduce((count, run) => count + Object.values(run).filter(({ status }) => status === 'unknown').length, 0),
     cost: counters.cost,
     last_activity: counters.last_activity,
   };

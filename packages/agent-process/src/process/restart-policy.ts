@@ -1,7 +1,7 @@
 import { backoffMs, describeError, type Clock, type Logger, type Timer } from '@cortex-runtime/core';
+import type { OwnJournalEntry } from '@cortex-runtime/journal';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 
-import type { OwnEntry } from '../mailbox/mailbox-worker.ts';
 
 export interface RestartPolicyPorts {
   clock: Clock;
@@ -9,7 +9,7 @@ export interface RestartPolicyPorts {
   config(): ProcessConfig;
   /** Restarts since the last successful run. */
   restartCount(): number;
-  record(entry: OwnEntry): Promise<void>;
+  record(entry: OwnJournalEntry): Promise<void>;
   start(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@cortex-runtime/core';
+import type { Journal } from '@cortex-runtime/journal';
 
-import type { EffectsState } from '../run/effects-projection.ts';
-import type { MailboxState } from '../mailbox/mailbox-projection.ts';
+import type { ProcessStates } from './process-projections.ts';
 
 /** A call of which nobody knows whether it happened, with what a person needs to decide; in document form. */
 export interface WaitingEffect {
@@ -16,22 +16,25 @@ export interface WaitingEffect {
   reason: string;
 }
 
-export function waitingEffects(states: { effects: EffectsState; mailbox: MailboxState }): WaitingEffect[] {
-  if (states.effects.unknown_count === 0) return [];
+/** The effects that wait, with the call as it stands in the journal. */
+export async function waitingEffects(states: ProcessStates, journal: Journal, processId: string): Promise<WaitingEffect[]> {
   const waiting: WaitingEffect[] = [];
-  for (const [effectId, record] of Object.entries(states.effects.effects)) {
-    if (record.status !== 'unknown') continue;
-    const key = states.mailbox.runs[record.run_id];
-    waiting.push({
-      effect_id: effectId,
-      run_id: record.run_id,
-      event_id: key === undefined ? null : (states.mailbox.pending[key]?.event.event_id ?? null),
-      tool: record.name,
-      args: record.input['args'] ?? null,
-      idempotency_key: record.idempotency_key,
-      since: record.since,
-      reason: record.reason ?? '',
-    });
+  for (const [runId, effects] of Object.entries(states.effects.runs)) {
+    for (const [effectId, record] of Object.entries(effects)) {
+      if (record.status !== 'unknown') continue;
+      const [intent] = await journal.read(processId, { sinceSeq: record.intent_seq - 1, untilSeq: record.intent_seq });
+      const key = states.mailbox.runs[runId];
+      waiting.push({
+        effect_id: effectId,
+        run_id: runId,
+        event_id: key === undefined ? null : (states.mailbox.pending[key]?.event.event_id ?? null),
+        tool: record.name,
+        args: intent?.data['args'] ?? null,
+        idempotency_key: record.idempotency_key,
+        since: intent?.timestamp ?? '',
+        reason: record.reason ?? '',
+      });
+    }
   }
   return waiting;
 }

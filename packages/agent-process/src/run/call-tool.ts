@@ -1,8 +1,8 @@
-import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type JsonValue, type StreamChunk, type Timer } from '@cortex-runtime/core';
+import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type StreamChunk, type Timer } from '@cortex-runtime/core';
+import { UnknownOutcomeError, type EffectLog, type EffectOutcome, type EffectToRun, type ProbeAnswer } from '@cortex-runtime/journal';
 import type { ModelToolCall } from '@cortex-runtime/models';
 import { capResult, ToolOutcomeUnknownError, validateArguments, type Tool, type ToolCallContext, type ToolResult } from '@cortex-runtime/plugins';
 
-import type { EffectOutcome, EffectRunner } from './effect-runner.ts';
 import type { ToolSet } from './tool-set.ts';
 
 export interface CallToolInput {
@@ -11,7 +11,7 @@ export interface CallToolInput {
   runId: string;
   processName: string;
   tools: ToolSet;
-  effects: EffectRunner;
+  effects: EffectLog;
   clock: Clock;
   signal: AbortSignal;
   /** Milliseconds, for tools that do not bring their own. */
@@ -31,31 +31,47 @@ export async function callTool(input: CallToolInput): Promise<CallToolOutcome> {
   publish({ kind: StreamChunkKind.TOOL_CALL, data: JSON.stringify(call.arguments), metadata: { id: call.id, name: call.name } });
   const tool = tools.get(call.name);
   const startedAt = clock.monotonic();
-  const outcome: EffectOutcome = await input.effects.run(
-    {
-      effectId: input.effectId,
-      runId: input.runId,
-      kind: 'tool',
-      name: call.name,
-      input: { args: call.arguments, tool_call_id: call.id },
-      onUnknown: tool?.onUnknown ?? 'retry',
-      ...probeOf(tool, input),
-    },
-    async ({ idempotencyKey }) => {
+  let outcome: EffectOutcome;
+  try {
+    outcome = await input.effects.run(effectOf(tool, input), async ({ idempotencyKey }) => {
       const result = await execute(tool, call, contextOf(input, idempotencyKey), input);
-      return {
-        tool_call_id: call.id,
-        content: capResult(result.content, input.maxResultChars),
-        ...(result.structured === undefined || tooLarge(result.structured, input.maxResultChars) ? {} : { structured: result.structured }),
-        is_error: result.isError,
-        duration_ms: Math.round(clock.monotonic() - startedAt),
-      };
-    },
-  );
-  if (outcome.status === 'unknown') return { status: 'unknown', effectId: outcome.effectId };
-  const { content, is_error } = outcome.outcome as { content: string; is_error: boolean };
-  publish({ kind: StreamChunkKind.TOOL_RESULT, data: content, metadata: { tool_call_id: call.id, name: call.name, is_error, served: outcome.served } });
-  return { status: 'done', result: { content, isError: is_error } };
+      return { ...resultDocument(result, input.maxResultChars), duration_ms: Math.round(clock.monotonic() - startedAt) };
+    });
+  } catch (error) {
+    if (error instanceof UnknownOutcomeError) return { status: 'unknown', effectId: input.effectId };
+    throw error;
+  }
+  const { content, is_error } = outcome.result as { content: string; is_error: boolean };
+  const text = typeof content === 'string' ? content : JSON.stringify(content);
+  publish({ kind: StreamChunkKind.TOOL_RESULT, data: text, metadata: { tool_call_id: call.id, name: call.name, is_error, from: outcome.from } });
+  return { status: 'done', result: { content: text, isError: is_error } };
+}
+
+function effectOf(tool: Tool | undefined, input: CallToolInput): EffectToRun {
+  const { call } = input;
+  const probe = tool?.probe?.bind(tool);
+  return {
+    effectId: input.effectId,
+    runId: input.runId,
+    kind: 'tool',
+    name: call.name,
+    input: call.arguments,
+    details: { tool_call_id: call.id },
+    onUnknown: tool?.onUnknown ?? 'retry',
+    ...(probe === undefined ? {} : { probe: async ({ idempotencyKey }): Promise<ProbeAnswer> => {
+      try {
+        const found = await probe(call.arguments, contextOf(input, idempotencyKey));
+        return found.happened ? { happened: true, result: resultDocument(found.result, input.maxResultChars) } : found;
+      } catch {
+        return { happened: 'unknown' };
+      }
+    } }),
+  };
+}
+
+function resultDocument(result: ToolResult, maxChars: number): JsonObject {
+  const isKept = result.structured !== undefined && JSON.stringify(result.structured).length <= maxChars;
+  return { content: capResult(result.content, maxChars), ...(isKept ? { structured: result.structured } : {}), is_error: result.isError };
 }
 
 async function execute(tool: Tool | undefined, call: ModelToolCall, context: ToolCallContext, input: CallToolInput): Promise<ToolResult> {
@@ -95,23 +111,4 @@ async function execute(tool: Tool | undefined, call: ModelToolCall, context: Too
 
 function contextOf(input: CallToolInput, idempotencyKey: string): ToolCallContext {
   return { processName: input.processName, runId: input.runId, effectId: input.effectId, idempotencyKey, signal: input.signal };
-}
-
-function probeOf(tool: Tool | undefined, input: CallToolInput): { probe?: () => Promise<{ happened: true; outcome: JsonObject } | { happened: false }> } {
-  const probe = tool?.probe?.bind(tool);
-  if (probe === undefined) return {};
-  return {
-    async probe() {
-      const found = await probe(input.call.arguments, contextOf(input, input.effectId));
-      if (!found.happened) return { happened: false };
-      return {
-        happened: true,
-        outcome: { tool_call_id: input.call.id, content: capResult(found.result.content, input.maxResultChars), is_error: found.result.isError, served_by: 'probe' },
-      };
-    },
-  };
-}
-
-function tooLarge(value: JsonValue, maxChars: number): boolean {
-  return JSON.stringify(value).length > maxChars;
 }

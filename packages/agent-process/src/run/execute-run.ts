@@ -1,9 +1,9 @@
-import { StreamChunkKind, type Clock, type Logger, type StreamChunk } from '@cortex-runtime/core';
+import { StreamChunkKind, type Clock, type JsonObject, type Logger, type StreamChunk } from '@cortex-runtime/core';
+import type { EffectLog } from '@cortex-runtime/journal';
 import type { ModelMessage, ModelProvider, ModelUsage } from '@cortex-runtime/models';
 
 import { RunFailedError } from '../errors.ts';
 import { callTool } from './call-tool.ts';
-import type { EffectRunner } from './effect-runner.ts';
 import { modelTurnFromDocument, modelTurnToDocument, takeModelTurn, type ModelTurn } from './model-turn.ts';
 import type { ToolSet } from './tool-set.ts';
 
@@ -16,7 +16,7 @@ export interface RunInput {
   model: ModelProvider;
   modelOptions: { temperature?: number; maxOutputTokens?: number };
   tools: ToolSet;
-  effects: EffectRunner;
+  effects: EffectLog;
   maxTurns: number;
   toolTimeoutMs: number;
   maxToolResultChars: number;
@@ -65,7 +65,7 @@ export async function executeRun(input: RunInput): Promise<RunOutcome> {
 async function modelTurn(input: RunInput, messages: readonly ModelMessage[], turn: number): Promise<ModelTurn> {
   const { runId, model } = input;
   const outcome = await input.effects.run(
-    { effectId: `${runId}/${turn}/llm`, runId, kind: 'model', name: model.modelId, input: { turn }, onUnknown: 'retry' },
+    { effectId: `${runId}/${turn}/llm`, runId, kind: 'model', name: model.modelId, input: { turn, messages: messages.length }, details: { turn }, onUnknown: 'retry' },
     async ({ idempotencyKey }) =>
       modelTurnToDocument(
         await takeModelTurn({
@@ -82,9 +82,8 @@ async function modelTurn(input: RunInput, messages: readonly ModelMessage[], tur
         }),
       ),
   );
-  if (outcome.status === 'unknown') throw new RunFailedError(`the model call ${outcome.effectId} has no outcome`);
-  const answer = modelTurnFromDocument(outcome.outcome);
-  if (outcome.served && answer.text !== '') input.publish({ kind: StreamChunkKind.OUTPUT, data: answer.text, metadata: { served: true } });
+  const answer = modelTurnFromDocument(outcome.result as JsonObject);
+  if (outcome.from !== 'execution' && answer.text !== '') input.publish({ kind: StreamChunkKind.OUTPUT, data: answer.text, metadata: { served: true } });
   return answer;
 }
 
