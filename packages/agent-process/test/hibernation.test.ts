@@ -88,3 +88,30 @@ describe('recovery from disk', () => {
     expect((await again.deadLetters())[0]?.event.eventId).toBe('bad');
   });
 });
+
+describe('rewind', () => {
+  it('makes the conversation and the state of an earlier entry hold again, over a crash too, and leaves events and counts alone', async () => {
+    const directory = await temporaryDirectory();
+    const first = await testRuntime({ journal: await fileJournal(directory) });
+    const process = await first.addProcess('worker', testConfig());
+    await process.start();
+    await process.inject({ payload: 1 });
+    await eventually(() => process.status().invocation_count === 1);
+    await process.context.put('mood', 'good');
+    const seq = (await process.readJournal()).at(-1)?.seq ?? 0;
+    await process.context.put('mood', 'bad');
+    await process.inject({ payload: 2, eventId: 'two' });
+    await eventually(() => process.status().invocation_count === 2);
+    await process.rewind(seq, { reason: 'it went wrong' });
+    expect(process.context.get('mood')).toBe('good');
+    expect(process.status()).toMatchObject({ conversation_messages: 2, invocation_count: 2 });
+
+    const second = await testRuntime({ journal: await fileJournal(directory) });
+    const again = await second.addProcess('worker', testConfig());
+    await again.start();
+    expect(again.context.get('mood')).toBe('good');
+    expect(again.status()).toMatchObject({ conversation_messages: 2, invocation_count: 2 });
+    expect((await again.inject({ payload: 2, eventId: 'two' })).outcome).toBe('duplicate');
+    await expect(again.rewind(100_000)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});

@@ -325,6 +325,16 @@ export class AgentProcess {
     this.#engine?.kick();
   }
 
+  /**
+   * Makes the conversation and the state of journal entry `toSeq` hold again, for the runs that come. Nothing that happened is undone or hidden: events, effects and counts stay.
+   *
+   * @throws InvalidInputError when there is no such entry
+   */
+  async rewind(toSeq: number, options: { by?: string; reason?: string } = {}): Promise<void> {
+    await this.wake();
+    await this.#record.rewind(toSeq, { by: options.by ?? 'operator', reason: options.reason ?? '' });
+  }
+
   /** Reverts to the original configuration, in open mode. */
   async rollback(): Promise<string> {
     const isOpen = this.config.executionMode === 'open';

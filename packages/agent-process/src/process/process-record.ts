@@ -1,5 +1,5 @@
-import type { Clock, JsonValue } from '@cortex-runtime/core';
-import { EffectLog, initialStates, ProcessLog, type Journal, type JournalLevel, type OwnJournalEntry, type PendingWrite } from '@cortex-runtime/journal';
+import { InvalidInputError, type Clock, type JsonObject, type JsonValue } from '@cortex-runtime/core';
+import { EffectLog, initialStates, ProcessLog, recoverStates, type Journal, type JournalLevel, type OwnJournalEntry, type PendingWrite } from '@cortex-runtime/journal';
 import { processConfigFromDocument, processConfigToDocument, type ProcessConfig } from '@cortex-runtime/manifest';
 
 import type { ContextStore } from '../context/agent-context.ts';
@@ -25,12 +25,14 @@ export class ProcessRecord {
   /** Carries out the effects of runs, once. */
   readonly effects: EffectLog;
   readonly #log: ProcessLog<ProcessProjections>;
+  readonly #journal: Journal;
   readonly #checkpointEvery: number;
   #config: ProcessConfig | undefined;
   #summary: ProcessSummary | undefined;
   readonly #armed = new Map<string, TriggerRecord | undefined>();
 
   constructor(deps: { journal: Journal; clock: Clock }, options: { processId: string; level: JournalLevel; checkpointEvery: number }) {
+    this.#journal = deps.journal;
     this.#log = new ProcessLog({ journal: deps.journal }, { processId: options.processId, projections: processProjections, level: options.level });
     this.effects = new EffectLog({ log: this.#log, clock: deps.clock });
     this.#checkpointEvery = options.checkpointEvery;
@@ -94,6 +96,15 @@ export class ProcessRecord {
     }
     await this.write(entries).durable;
     this.#config = undefined;
+  }
+
+  /** Makes the conversation and the agent's state of entry `toSeq` hold again. Nothing is edited: an entry carries that state. Events, effects and counts never go back. */
+  async rewind(toSeq: number, options: { by: string; reason: string }): Promise<void> {
+    if (!Number.isInteger(toSeq) || toSeq < 1 || toSeq > this.#log.seq) throw new InvalidInputError('to_seq', `must be of an entry of the journal, 1 to ${this.#log.seq}, got ${toSeq}`);
+    await this.settled();
+    const { states } = await recoverStates(this.#journal, this.#log.processId, processProjections, toSeq);
+    const { conversation, context } = states;
+    await this.write([{ entryType: 'rewind', data: { to_seq: toSeq, ...options, state: structuredClone({ conversation, context }) as unknown as JsonObject } }]).durable;
   }
 
   checkpointIfDue(): Promise<void> {
