@@ -1,0 +1,2 @@
+/** A reading of the monotonic clock. */
+export const nanosecondsOf = () => Number(process.hrtime.bigint());
