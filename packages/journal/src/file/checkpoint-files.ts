@@ -74,7 +74,6 @@ export class CheckpointFiles {
   /** Folds what was written after a known position into the table. */
   static async open(deps: CheckpointFilesDeps, options: CheckpointFilesOptions, from: { segment: number; bytes: number } | undefined): Promise<CheckpointFiles> {
     const { disk, table } = deps;
-    await disk.makeDirectory(options.directory);
     const numbers = await listSegments(disk, options.directory);
     const files = new SegmentFiles(disk, options.directory);
     let totalBytes = 0;

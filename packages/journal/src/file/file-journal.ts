@@ -5,6 +5,7 @@ import { JournalClosedError, JournalCorruptError } from '../errors.ts';
 import type { JournalEntry, NewJournalEntry } from '../journal-entry.ts';
 import type { Checkpoint, Journal, JournalHead, JournalQuery, PendingWrite } from '../journal.ts';
 import type { DataDirectoryLock } from '../lock/data-directory-lock.ts';
+import { makeDurableDirectory } from '../make-durable-directory.ts';
 import { checkQuery } from '../matches-query.ts';
 import { checkNewEntries, isoInstants } from '../new-entries.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
@@ -106,7 +107,7 @@ export class FileJournal implements Journal {
     const deps = { ...given, logger: given.logger ?? silentLogger };
     const { disk, logger } = deps;
     const { directory } = settings;
-    await disk.makeDirectory(`${directory}/segments`);
+    for (const path of [directory, `${directory}/segments`, `${directory}/checkpoints`]) await makeDurableDirectory(disk, path);
     const known = await readKnownGaps(disk, directory);
     const index = await readIndex(disk, directory);
     if (index === 'damaged') logger.warn({ directory }, 'the index of the journal is damaged; reading all segments instead');
@@ -319,7 +320,11 @@ export class FileJournal implements Journal {
   }
 
   #inBackground(work: () => Promise<void>): void {
-    this.#maintenance = this.#maintenance.then(work).catch((error: unknown) => {
+    const workAsOwner = async () => {
+      await this.#deps.lock.confirm(); // a former owner must not replace the index of the next one
+      await work();
+    };
+    this.#maintenance = this.#maintenance.then(workAsOwner).catch((error: unknown) => {
       // Nothing is lost: the next opening reads more, or the files stay larger.
       this.#deps.logger.warn({ directory: this.#settings.directory, problem: describeError(error) }, 'could not tidy the journal');
     });

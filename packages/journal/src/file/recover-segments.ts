@@ -1,6 +1,7 @@
 import { type Disk, type Logger } from '@cortex-runtime/core';
 
 import { JournalCorruptError } from '../errors.ts';
+import { makeDurableDirectory } from '../make-durable-directory.ts';
 import { ChainChecker } from './chain-checker.ts';
 import { decodeLine, isContinued } from './entry-line.ts';
 import type { HeadTable } from './head-table.ts';
@@ -180,7 +181,7 @@ async function setAside({ disk, logger, report }: { disk: Disk; logger: Logger; 
 
 /** Keeps bytes for a person to look at. */
 export async function quarantine(disk: Disk, directory: string, name: string, bytes: Uint8Array): Promise<string> {
-  await disk.makeDirectory(`${directory}/quarantine`);
+  await makeDurableDirectory(disk, `${directory}/quarantine`);
   const path = `${directory}/quarantine/${name}`;
   const file = await disk.open(path, 'write');
   try {

@@ -92,6 +92,9 @@ export async function surveySegments(disk: Disk, directory: string, known: Known
     if (first !== undefined) damage(first.offset, held.reduce((sum, { length }) => sum + length, 0), 'a write of several entries is not complete');
     if (next === undefined) takeTornTail(survey, segment, counts);
   }
+  for (const [processId, anchor] of Object.entries(known.anchors)) {
+    if (table.seq(processId) === 0) table.setHead(processId, anchor.seq, anchor.hash, anchor.segment, anchor.offset);
+  }
   return survey;
 }
 

@@ -2,6 +2,7 @@ import { randomHex, sleep, silentLogger, describeError, type Clock, type Disk, t
 import { z } from 'zod';
 
 import { DataDirectoryInUseError, DataDirectoryLostError } from '../errors.ts';
+import { makeDurableDirectory } from '../make-durable-directory.ts';
 import type { ProcessTable } from './process-table.ts';
 
 /** Proof that this process owns a data directory. */
@@ -65,7 +66,7 @@ export async function openDataDirectoryLock(deps: LockDeps, directory: string, o
   const settings = LockOptions.parse(options);
   const { disk, clock, processes } = deps;
   const logger = deps.logger ?? silentLogger;
-  await disk.makeDirectory(directory);
+  await makeDurableDirectory(disk, directory);
   const bootId = await processes.bootId();
   const owner: Owner = {
     pid: processes.pid,
