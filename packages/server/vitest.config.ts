@@ -1,3 +1,6 @@
+import { mergeConfig } from 'vitest/config';
+
 import { base } from '../../vitest.base.ts';
 
-export default base;
+/** Hosts, processes and sockets are real here: on a busy machine they take their time. */
+export default mergeConfig(base, { test: { testTimeout: 120_000, hookTimeout: 60_000 } });

@@ -73,7 +73,9 @@ describe('a host that is killed', () => {
     expect(effects).toMatchObject([{ process: 'desk', tool: 'slow__send_letter' }]);
     const id = effects[0]?.effect_id ?? '';
     expect(await shop.cortex(['resolve', id.slice(0, 12), 'happened', '--result', '{"letter":7}'])).toMatchObject({ code: 0 });
-    await expect.poll(() => typesOf(second.client, 'desk').then((types) => types.includes('invocation_result')), deadline).toBe(true);
+    await expect.poll(() => typesOf(second.client, 'desk'), deadline).toContain('invocation_result');
+    // The agent was told what the person knew.
+    expect((await second.client.getJournal('desk', { type: 'invocation_result' })).entries[0]?.data).toMatchObject({ response: expect.stringContaining('told: {"letter":7}') as string });
     expect(lines(letters)).toHaveLength(1);
     expect(await second.client.getProcess('desk')).toMatchObject({ waitingEffects: 0, state: 'running' });
     expect(await shop.cortex(['resolve', id, 'retry'])).toMatchObject({ code: 1, err: expect.stringContaining('no effect') as string });

@@ -103,8 +103,8 @@ function commandName(entry: string): string {
   return entry.includes('/node_modules/.cache/') ? 'npx cortex' : 'cortex';
 }
 
-/** What the log repeats of the report of the start. */
-const alreadySaid = ['a process could not start', 'a manifest could not be loaded', 'not a language model'];
+/** What the log repeats of the report of the start and of the lines about runs. */
+const alreadySaid = ['a process could not start', 'a manifest could not be loaded', 'not a language model', 'a run waits', 'a run failed', 'an event was given up'];
 
 /** A warning or an error of the log, for the person at the terminal. */
 function problemLine(json: string): string | undefined {
