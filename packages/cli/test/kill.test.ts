@@ -108,6 +108,30 @@ describe('a host that is killed', () => {
     expect(journal).not.toContain('a-webhook-secret');
   });
 
+  // 12.1 D14: ticks vanished while the host was down.
+  it('finds what happened while it was down: a file that landed, a schedule that was due', async () => {
+    const shop = workshop();
+    const triggers = 'triggers:\n  - { type: file_watch, watch_path: ./inbox, watch_patterns: ["*.txt"] }\n  - { type: cron, cron_expression: "* * * * * *", cron_seconds: first, misfire: once }';
+    const script = 'rules:\n  - { when: { trigger_type: file_watch }, respond: { text: "read {{payload.filename}}" } }\nfallback: { text: tick }\n';
+    for (const [path, text] of Object.entries(scriptedAgent('desk', script, { triggers }))) shop.write(path, text);
+    shop.write('agents/inbox/.gitkeep', '');
+    const first = await shop.start();
+    const count = (client: typeof first.client, trigger: string) =>
+      client.getJournal('desk', { limit: 500, type: 'invocation_result' }).then(({ entries }) => entries.filter(({ data }) => data['trigger_type'] === trigger).length);
+    await expect.poll(() => count(first.client, 'cron'), deadline).toBeGreaterThanOrEqual(1);
+    first.child.kill('SIGKILL');
+    await first.finished;
+    shop.write('agents/inbox/while-down.txt', 'hello');
+
+    const second = await shop.start();
+    await expect.poll(() => count(second.client, 'file_watch'), deadline).toBe(1);
+    const before = await count(second.client, 'cron');
+    await expect.poll(() => count(second.client, 'cron'), deadline).toBeGreaterThan(before);
+    const events = (await second.client.getJournal('desk', { limit: 500, type: 'trigger_event' })).entries.map(({ data }) => data['event_id']);
+    expect(new Set(events).size).toBe(events.length);
+    expect((await shop.cortex(['verify'])).code).toBe(0);
+  });
+
   it('hands the data directory to the next one, and to nobody while it lives', async () => {
     const shop = workshop();
     for (const [path, text] of Object.entries(scriptedAgent('desk', 'fallback: { text: seen }'))) shop.write(path, text);
