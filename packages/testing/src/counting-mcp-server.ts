@@ -23,6 +23,8 @@ export const CountingMcpServerOptions = z.strictObject({
   port: z.int().min(0).default(0),
   /** Milliseconds between execution and answer: the window in which a kill leaves an unknown outcome. */
   delayMs: z.number().min(0).default(0),
+  /** Milliseconds between the request and execution: the window in which a kill of both leaves a call that did not happen. */
+  delayBeforeMs: z.number().min(0).default(0),
   /** File that, when it is there, holds `{ "die": "before" | "after", "delay_ms": 50 }`; it is removed before the server dies of it, so it dies once. */
   control: z.string().optional(),
 });
@@ -76,7 +78,8 @@ function countingServer(ledger: CallLedger, settings: Settings): McpServer {
     server.registerTool(name, { description, annotations, inputSchema: { value: z.string() } }, async ({ value }, { _meta: meta }) => {
       const control = readControl(settings);
       if (control.die === 'before') process.exit(1);
-      ledger.append({ tool: name, value, idempotency_key: meta?.['cortex/idempotency-key'] ?? null, pid: process.pid });
+      if (settings.delayBeforeMs > 0) await new Promise((resolve) => setTimeout(resolve, settings.delayBeforeMs));
+      ledger.append({ tool: name, value, idempotency_key: meta?.['cortex/idempotency-key'] ?? null, pid: process.pid, executed_at: Date.now() });
       if (control.die === 'after') process.exit(1);
       const delayMs = control.delay_ms ?? settings.delayMs;
       if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -1,2 +1,3 @@
-export {};
 export { fixedClock, type FixedClock } from './fixed-clock.ts';
+export { seededRandom } from './seeded-random.ts';
+export { simulatedDisk, type DiskFault, type DiskOperation, type SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts';
