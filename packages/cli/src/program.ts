@@ -52,10 +52,11 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
   }
   command('inject', 'wake an agent with an event of your own')
     .argument('<name>', 'an agent')
-    .requiredOption('-p, --payload <json>', 'what happened: JSON, @FILE, or - for the standard input')
+    .argument('[payload]', 'the same as --payload')
+    .option('-p, --payload <json>', 'what happened: JSON, @FILE, or - for the standard input')
     .option('--type <name>', 'trigger type that the agent sees', 'inject')
     .option('--event-id <id>', 'an event with the same id is taken once')
-    .action(run(async (name: string, options: SharedOptions & { payload: string; type?: string; eventId?: string }) => (await import('./commands/inject-command.ts')).injectCommand(context, name, options)));
+    .action(run(async (name: string, payload: string | undefined, options: SharedOptions & { payload?: string; type?: string; eventId?: string }) => (await import('./commands/inject-command.ts')).injectCommand(context, name, options.payload ?? payload, options)));
   command('journal', 'show the newest entries of an agent\'s journal')
     .argument('<name>', 'an agent')
     .option('-n, --lines <number>', 'how many', '20')

@@ -68,7 +68,7 @@ describe('cortex', () => {
     expect(host.said.out).toMatch(/broken\.agent:2:1: colour/);
     expect(host.said.out).toContain('no language model is at work');
 
-    expect((await shop.cortex(['inject', 'watcher', '--payload', '{"text":"hello"}'])).code).toBe(0);
+    expect((await shop.cortex(['inject', 'watcher', '{"text":"hello"}'])).code).toBe(0);
     expect((await shop.cortex(['inject', 'watcher', '--payload', '-', '--event-id', 'e-1'], '{"text":"from input"}')).code).toBe(0);
     shop.write('event.json', '{"text":"from a file"}');
     expect((await shop.cortex(['inject', 'watcher', '--payload', '@event.json', '--event-id', 'e-1'])).out).toContain('before');
