@@ -32,7 +32,7 @@ export class ProcessLifecycle {
   readonly #processId: string;
   readonly #store: LifecycleStore;
   readonly #logger: Logger;
-  readonly #listeners = new Set<TransitionListener>();
+  #listeners: Set<TransitionListener> | undefined;
 
   constructor(processId: string, store: LifecycleStore, logger: Logger = silentLogger) {
     this.#processId = processId;
@@ -66,7 +66,7 @@ export class ProcessLifecycle {
     const record = history[history.length - 1];
     await durable;
     const transition = record === undefined ? { fromState: current, toState: target, timestamp: '', reason: '', metadata: {} } : fromRecord(record);
-    for (const listener of this.#listeners) {
+    for (const listener of this.#listeners ?? []) {
       try {
         await listener(transition);
       } catch (error) {
@@ -78,8 +78,9 @@ export class ProcessLifecycle {
 
   /** @returns removes the listener */
   onTransition(listener: TransitionListener): () => void {
+    this.#listeners ??= new Set();
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => this.#listeners?.delete(listener);
   }
 
   /** A serialisable copy: the state and the newest moves. */

@@ -56,6 +56,11 @@ export class MailboxWorker {
     return this.#active.size;
   }
 
+  /** Whether nothing is lost when it is dropped and made anew for the next event. */
+  get isDisposable(): boolean {
+    return this.#active.size === 0 && this.#retryTimer === undefined && !this.#stopped;
+  }
+
   /** Begins whatever may begin. Cheap when there is nothing; call it after every change. */
   kick(): void {
     if (this.#stopped || !this.#ports.mayRun()) return;

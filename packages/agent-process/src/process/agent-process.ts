@@ -52,7 +52,8 @@ export class AgentProcess {
   readonly #deps: RuntimeDependencies;
   readonly #logger: Logger;
   readonly #record: ProcessRecord;
-  readonly #restarts: RestartPolicy;
+  /** Made when the process fails for the first time. */
+  #restarts: RestartPolicy | undefined;
   #subscribers: Set<(update: ProcessUpdate) => void> | undefined;
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
@@ -76,14 +77,6 @@ export class AgentProcess {
       { read: () => this.#record.lifecycle(), record: (move) => this.#record.write([{ entryType: 'state_transition', data: { ...move } }]).durable },
       this.#logger,
     );
-    this.#restarts = new RestartPolicy({
-      clock: deps.clock,
-      logger: this.#logger,
-      config: () => this.#record.config(),
-      restartCount: () => this.#record.summary().restart_count,
-      record: (entry) => this.#record.write([entry]).durable,
-      start: () => this.#start({ by: 'host', reason: 'restart policy' }),
-    });
   }
 
   get state(): ProcessState {
@@ -137,7 +130,7 @@ export class AgentProcess {
    * @throws ProcessStateError when it runs already; whatever keeps a model or a trigger from starting (the process is `failed` then, and nothing of it is left running)
    */
   async start(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
-    this.#restarts.cancel();
+    this.#restarts?.cancel();
     await this.#start(options);
   }
 
@@ -186,7 +179,7 @@ export class AgentProcess {
    * A process that never ran becomes `stopped`; one that failed is cleaned up and stays `failed`; a stopped one stays as it is.
    */
   async stop(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
-    this.#restarts.cancel();
+    this.#restarts?.cancel();
     await this.#exclusive(async () => {
       await this.wake();
       const metadata = { by: options.by ?? 'operator' };
@@ -356,6 +349,8 @@ export class AgentProcess {
   }
 
   async #fail(reason: string): Promise<void> {
+    const restarts = this.#restartPolicy();
+    const { turn } = restarts;
     const isRecorded = await this.lifecycle.transition(ProcessState.FAILED, { reason }).then(
       () => true,
       () => this.lifecycle.state === ProcessState.FAILED,
@@ -363,7 +358,19 @@ export class AgentProcess {
     if (!isRecorded) this.#brokenBecause = reason;
     this.#logger.error({ reason }, 'the process has failed');
     // Not waited for: the run that failed is among those that the tear-down waits for.
-    void this.#exclusive(() => this.#tearDown(0)).then(() => (isRecorded ? this.#restarts.onFailed(reason) : undefined));
+    void this.#exclusive(() => this.#tearDown(0)).then(() => (isRecorded ? restarts.onFailed(reason, turn) : undefined));
+  }
+
+  #restartPolicy(): RestartPolicy {
+    this.#restarts ??= new RestartPolicy({
+      clock: this.#deps.clock,
+      logger: this.#logger,
+      config: () => this.#record.config(),
+      restartCount: () => this.#record.summary().restart_count,
+      record: (entry) => this.#record.write([entry]).durable,
+      start: () => this.#start({ by: 'host', reason: 'restart policy' }),
+    });
+    return this.#restarts;
   }
 
   async #onLifetime(): Promise<void> {

@@ -42,7 +42,8 @@ const acceptingStates: ReadonlySet<ProcessState> = new Set<ProcessState>([Proces
 export class ProcessEngine {
   readonly #ports: ProcessEnginePorts;
   readonly #live: LiveProcess;
-  readonly #worker: MailboxWorker;
+  /** Made for the first event, and again after a hibernation. */
+  #worker: MailboxWorker | undefined;
   #heartbeat: Heartbeat | undefined;
   #memory: MemoryProvider | undefined;
   #context: AgentContext | undefined;
@@ -68,11 +69,10 @@ export class ProcessEngine {
         this.#filtered += 1;
       },
     });
-    this.#worker = this.#createWorker();
   }
 
   get activeRuns(): number {
-    return this.#worker.activeRuns;
+    return this.#worker?.activeRuns ?? 0;
   }
 
   get triggerCount(): number {
@@ -124,35 +124,36 @@ export class ProcessEngine {
     for (const { path, message } of inactiveFeatures(config)) logger.warn({ field: path }, message);
     this.#heartbeat = this.#createHeartbeat(config);
     await this.settleAwaiting();
-    this.#worker.kick();
+    this.kick();
   }
 
   /** Lets running runs end for `graceMs`, then cuts them off, and closes everything. */
   async stop(graceMs: number): Promise<void> {
     this.#heartbeat?.stop();
     await this.#live.stopTriggers();
-    await this.#worker.drain(graceMs);
+    await this.#mailboxWorker().drain(graceMs);
     await this.#live.release();
     await this.#memory?.close();
   }
 
   /** Whether nothing is under way, so that the state may leave memory. */
   isIdle(): boolean {
-    return this.#worker.activeRuns === 0 && this.#ports.record.summary().pending_count === 0;
+    return this.activeRuns === 0 && this.#ports.record.summary().pending_count === 0;
   }
 
   /** Gives back what hibernation does not keep. */
   async release(): Promise<void> {
     this.#context = undefined;
+    if (this.#worker?.isDisposable === true) this.#worker = undefined;
     await this.#live.release();
   }
 
   kick(): void {
-    this.#worker.kick();
+    this.#mailboxWorker().kick();
   }
 
   noteResolved(runId: string): void {
-    this.#worker.noteResolved(runId);
+    this.#mailboxWorker().noteResolved(runId);
   }
 
   /** Puts an event into the mailbox: durable when it resolves. @throws EventRefusedError, InvalidInputError */
@@ -179,7 +180,7 @@ export class ProcessEngine {
       throw error;
     }
     if (lifecycle.state === ProcessState.SUSPENDED && record.stateReason() === idleReason) await lifecycle.transition(ProcessState.RUNNING, { reason: 'an event came' }).catch(() => {});
-    this.#worker.kick();
+    this.kick();
     return 'accepted';
   }
 
@@ -189,6 +190,11 @@ export class ProcessEngine {
     const waits = record.effects.waiting().length > 0;
     if (waits && lifecycle.state === ProcessState.RUNNING) await lifecycle.transition(ProcessState.AWAITING, { reason: 'the outcome of a call is unknown' });
     else if (!waits && lifecycle.state === ProcessState.AWAITING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'every unknown outcome is settled' });
+  }
+
+  #mailboxWorker(): MailboxWorker {
+    this.#worker ??= this.#createWorker();
+    return this.#worker;
   }
 
   #createWorker(): MailboxWorker {

@@ -29,7 +29,8 @@ export class ProcessRecord {
   readonly #checkpointEvery: number;
   #config: ProcessConfig | undefined;
   #summary: ProcessSummary | undefined;
-  readonly #armed = new Map<string, TriggerRecord | undefined>();
+  /** What each armed trigger remembers, while the state is not in memory. */
+  #armed: { triggerId: string; record: TriggerRecord | undefined }[] = [];
 
   constructor(deps: { journal: Journal; clock: Clock }, options: { processId: string; level: JournalLevel; checkpointEvery: number }) {
     this.#journal = deps.journal;
@@ -86,6 +87,7 @@ export class ProcessRecord {
   /** Records the configuration when it differs from the deployed one, and the initial state at the very first time. */
   async deploy({ config, digest, source, baseDirectory }: Deployment): Promise<void> {
     const { deployment } = this.states;
+    this.#config = config; // what is recorded, or is about to be: nobody has to read it back from its document
     if (deployment.digest === digest && deployment.base_directory === baseDirectory) return;
     const isFirst = deployment.digest === null;
     const entries: OwnJournalEntry[] = [
@@ -95,7 +97,6 @@ export class ProcessRecord {
       for (const [key, value] of Object.entries(config.context.initialState as Record<string, JsonValue>)) entries.push({ entryType: 'context_update', data: { key, value, source: 'manifest' } });
     }
     await this.write(entries).durable;
-    this.#config = undefined;
   }
 
   /** Makes the conversation and the agent's state of entry `toSeq` hold again. Nothing is edited: an entry carries that state. Events, effects and counts never go back. */
@@ -119,21 +120,21 @@ export class ProcessRecord {
   /** Lets the state leave memory, unless something was recorded meanwhile. @returns whether it did */
   async hibernate(): Promise<boolean> {
     const summary = this.summary();
-    const cursors = [...this.#armed.keys()].map((triggerId) => [triggerId, triggerRecordOf(this.states.mailbox, triggerId)] as const);
+    const armed = this.#armed.map(({ triggerId }) => ({ triggerId, record: triggerRecordOf(this.states.mailbox, triggerId) }));
     if (!(await this.#log.hibernate())) return false;
     this.#summary = summary;
-    for (const [triggerId, record] of cursors) this.#armed.set(triggerId, record);
+    this.#armed = armed;
     this.#config = undefined;
     return true;
   }
 
   /** Keeps what this trigger remembers in memory while the process hibernates. */
   armTrigger(triggerId: string): void {
-    this.#armed.set(triggerId, undefined);
+    if (!this.#armed.some((armed) => armed.triggerId === triggerId)) this.#armed.push({ triggerId, record: undefined });
   }
 
   armedTrigger(triggerId: string): TriggerRecord | undefined {
-    return this.#armed.get(triggerId);
+    return this.#armed.find((armed) => armed.triggerId === triggerId)?.record;
   }
 
   lifecycle(): LifecycleState {

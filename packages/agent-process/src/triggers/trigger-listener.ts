@@ -24,7 +24,9 @@ export class TriggerListener {
   readonly trigger: BaseTrigger;
   readonly #filter: Filter | undefined;
   readonly #ports: TriggerListenerPorts;
-  readonly #stopping = new AbortController();
+  #isStopping = false;
+  /** Made with the first wait that a stop cuts short: an agent that waits for its trigger pays nothing for it. */
+  #waits: AbortController | undefined;
   #pump: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #slotFreed: (() => void) | undefined;
@@ -43,16 +45,16 @@ export class TriggerListener {
 
   /** Stops the trigger and waits until no event of it is under way. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new TriggerStoppedError(this.trigger.triggerId));
+    this.#isStopping = true;
+    this.#waits?.abort(new TriggerStoppedError(this.trigger.triggerId));
     await this.trigger.stop();
     await this.#pump;
   }
 
   async #listen(): Promise<void> {
-    const { clock, logger } = this.#ports;
-    const { signal } = this.#stopping;
+    const { logger } = this.#ports;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!this.#isStopping) {
       try {
         const event = await this.trigger.waitForNext();
         failures = 0;
@@ -63,14 +65,20 @@ export class TriggerListener {
           this.#slotFreed?.();
         });
       } catch (error) {
-        if (signal.aborted || error instanceof TriggerStoppedError) break;
+        if (this.#isStopping || error instanceof TriggerStoppedError) break;
         failures += 1;
         const waitMs = backoffMs(failures, errorBackoff);
         if (failures === 1) logger.error({ triggerId: this.trigger.triggerId, error: describeError(error) }, 'a trigger is broken and is asked again');
-        await sleep(clock, waitMs, signal).catch(() => {});
+        await this.#wait(waitMs);
       }
     }
     while (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#slotFreed = resolve));
+  }
+
+  /** Resolves after `waitMs`, or when the listener stops. */
+  async #wait(waitMs: number): Promise<void> {
+    this.#waits ??= new AbortController();
+    await sleep(this.#ports.clock, waitMs, this.#waits.signal).catch(() => {});
   }
 
   async #slot(): Promise<void> {
@@ -105,9 +113,9 @@ export class TriggerListener {
           await this.trigger.reject(event, { message: error.message, retryAfterMs: error.retryAfterMs });
           return undefined;
         }
-        if (this.#stopping.signal.aborted) return undefined;
-        await sleep(this.#ports.clock, backoffMs(attempt, errorBackoff), this.#stopping.signal).catch(() => {});
-        if (this.#stopping.signal.aborted) return undefined;
+        if (this.#isStopping) return undefined;
+        await this.#wait(backoffMs(attempt, errorBackoff));
+        if (this.#isStopping) return undefined;
       }
     }
   }

@@ -88,9 +88,10 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Sets an own property, also for a key such as `__proto__`, which plain assignment would swallow. */
+/** Sets an own property of a plain object, also `__proto__`, which assignment would swallow. Assignment lets objects with the same keys share their shape. */
 export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  else target[key] = value;
 }
 
 function snakeCase(key: string): string {

@@ -27,7 +27,8 @@ export class CronTrigger implements BaseTrigger {
   readonly triggerId: string;
   readonly triggerType = 'cron';
   readonly #deps: TriggerDependencies;
-  readonly #config: TriggerConfig;
+  /** Of the configuration only what is needed later: there may be 100,000 of these. */
+  readonly #policy: Pick<TriggerConfig, 'misfire' | 'misfireLimit' | 'overlap'>;
   readonly #schedule: CronSchedule;
   #isActive = false;
   #cursor = Number.NEGATIVE_INFINITY;
@@ -35,14 +36,14 @@ export class CronTrigger implements BaseTrigger {
   /** Occurrences that are due and not handed out yet, oldest first. */
   #due: { at: number; missed: number }[] = [];
   /** The cursor before an occurrence was handed out, to go back to when it is rejected. */
-  readonly #cursorBefore = new Map<string, number>();
+  #cursorBefore: Map<string, number> | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
   #asker: { resolve: (event: TriggerEvent) => void; reject: (error: Error) => void } | undefined;
   #timer: Timer | undefined;
 
   constructor(deps: TriggerDependencies, config: TriggerConfig) {
     this.#deps = deps;
-    this.#config = config;
+    this.#policy = { misfire: config.misfire, misfireLimit: config.misfireLimit, overlap: config.overlap };
     this.triggerId = triggerIdOf(config);
     if (config.cronExpression === undefined) throw new TriggerError('a cron trigger needs cron_expression', { triggerId: this.triggerId });
     this.#schedule = cronSchedule(config.cronExpression, { timezone: config.cronTimezone ?? 'UTC', seconds: config.cronSeconds });
@@ -65,7 +66,7 @@ export class CronTrigger implements BaseTrigger {
   stop(): Promise<void> {
     this.#isActive = false;
     this.#due = [];
-    this.#cursorBefore.clear();
+    this.#cursorBefore = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#asker?.reject(new TriggerStoppedError(this.triggerId));
@@ -83,14 +84,14 @@ export class CronTrigger implements BaseTrigger {
   }
 
   acknowledge(event: TriggerEvent): Promise<void> {
-    this.#cursorBefore.delete(event.eventId);
+    this.#cursorBefore?.delete(event.eventId);
     return Promise.resolve();
   }
 
   reject(event: TriggerEvent, reason: { message: string; retryAfterMs: number }): Promise<void> {
-    const cursor = this.#cursorBefore.get(event.eventId);
+    const cursor = this.#cursorBefore?.get(event.eventId);
     if (cursor === undefined) return Promise.resolve();
-    this.#cursorBefore.delete(event.eventId);
+    this.#cursorBefore?.delete(event.eventId);
     this.#cursor = Math.min(this.#cursor, cursor);
     this.#due = [];
     this.#notBefore = this.#deps.clock.now() + reason.retryAfterMs;
@@ -125,8 +126,8 @@ export class CronTrigger implements BaseTrigger {
       this.#sleepUntil(at);
       return;
     }
-    if (this.#config.overlap !== 'allow' && this.#deps.memory.openEvents() > 0) {
-      if (this.#config.overlap === 'skip') {
+    if (this.#policy.overlap !== 'allow' && this.#deps.memory.openEvents() > 0) {
+      if (this.#policy.overlap === 'skip') {
         this.#deps.logger.info({ trigger_id: this.triggerId, skipped: this.#due.length, scheduled_time: new Date(next.at).toISOString() }, 'cron occurrence skipped: the one before it is not closed');
         this.#cursor = this.#due.at(-1)?.at ?? this.#cursor;
         this.#due = [];
@@ -136,6 +137,7 @@ export class CronTrigger implements BaseTrigger {
     }
     this.#due.shift();
     const event = this.#eventFor(next);
+    this.#cursorBefore ??= new Map();
     this.#cursorBefore.set(event.eventId, this.#cursor);
     this.#cursor = next.at;
     this.#asker = undefined;
@@ -144,7 +146,7 @@ export class CronTrigger implements BaseTrigger {
 
   /** Fills `#due` with what became due since the cursor, by the misfire policy. */
   #collect(now: number): void {
-    const { misfire, misfireLimit } = this.#config;
+    const { misfire, misfireLimit } = this.#policy;
     const { occurrences, earlier } = dueOccurrences(this.#schedule, this.#cursor, now, misfireLimit);
     const newest = occurrences.at(-1);
     if (newest === undefined) return;
