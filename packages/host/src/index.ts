@@ -6,7 +6,7 @@ export { ensureToken, isAlive, readHostFile, readLogFile, readToken, type HostRe
 export { hostVersion } from './host-version.ts';
 export { untilStopped } from './until-stopped.ts';
 export { HostConfigError, NoAgentsError } from './errors.ts';
-export type { Host, HostProgress, StartHostOptions } from './start-host.ts';
+export type { Host, HostEnd, HostProgress, StartHostOptions } from './start-host.ts';
 
 /**
  * Puts a host together and starts its agents: takes the data directory, opens the journal, listens, loads the manifests, starts the agents.

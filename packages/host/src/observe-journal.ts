@@ -1,14 +1,19 @@
-import type { Journal, JournalEntry, PendingWrite } from '@cortex-runtime/journal';
+import { JournalFailedError, type Journal, type JournalEntry, type PendingWrite } from '@cortex-runtime/journal';
 
-/** The same journal, telling `listener` of every entry once it is durable. For showing what happens: nothing may depend on it. */
-export function observeJournal(journal: Journal, listener: (entry: JournalEntry) => void): Journal {
+/** The same journal, telling `listener` of every entry once it is durable, and `onFailed` when the journal can take no more. */
+export function observeJournal(journal: Journal, listener: (entry: JournalEntry) => void, onFailed: (error: JournalFailedError) => void = () => undefined): Journal {
   const tell = (entries: readonly JournalEntry[]) => {
     for (const entry of entries) listener(entry);
   };
   const write = (...given: Parameters<Journal['write']>): PendingWrite => {
     const pending = journal.write(...given);
-    // A failed write is told to its caller; here there is nothing to add.
-    pending.durable.then(() => tell(pending.entries), () => undefined);
+    // The caller is told of a failed write too; whoever owns the host has to know that no write will succeed any more.
+    pending.durable.then(
+      () => tell(pending.entries),
+      (error: unknown) => {
+        if (error instanceof JournalFailedError) onFailed(error);
+      },
+    );
     return pending;
   };
   return {

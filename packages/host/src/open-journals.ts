@@ -22,7 +22,7 @@ export interface JournalsDeps {
 /** The journals of a host: one in its data directory, shared by its agents, and those that manifests ask for besides. */
 export interface Journals {
   shared: Journal;
-  /** Aborted when another host has taken the data directory. */
+  /** Aborted, with the error, when another host has taken the data directory, or when a write to its journal has failed: nothing can be acknowledged any more. */
   lost: AbortSignal;
   open(config: JournalConfig, baseDirectory: string): Promise<Journal>;
   close(): Promise<void>;
@@ -38,12 +38,13 @@ export async function openJournals(deps: JournalsDeps, dataDirectory: string): P
   const locks: DataDirectoryLock[] = [];
   const opened = new Map<string, Promise<Journal>>();
 
+  const broken = new AbortController();
   const openDirectory = async (directory: string): Promise<Journal> => {
     const lock = await openDataDirectoryLock({ ...deps, processes: systemProcessTable({ disk: deps.disk }) }, directory);
     try {
       const journal = await FileJournal.open({ disk: deps.disk, clock: deps.clock, createId: deps.createId, logger: deps.logger, lock }, { directory });
       locks.push(lock);
-      return observeJournal(journal, deps.onEntry);
+      return observeJournal(journal, deps.onEntry, directory === dataDirectory ? (error) => broken.abort(error) : undefined);
     } catch (error) {
       await lock.release();
       throw error;
@@ -64,7 +65,7 @@ export async function openJournals(deps: JournalsDeps, dataDirectory: string): P
   if (lock === undefined) throw new Error('the data directory was opened without its lock');
   return {
     shared,
-    lost: lock.lost,
+    lost: AbortSignal.any([lock.lost, broken.signal]),
     open(config, baseDirectory) {
       if (config.level === 'none' || config.backend === 'memory') {
         return openOnce('memory:', () => Promise.resolve(observeJournal(new InMemoryJournal({ clock: deps.clock, createId: deps.createId }, { keepEntries: keptInMemory }), deps.onEntry)));

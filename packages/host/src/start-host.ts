@@ -47,8 +47,15 @@ export interface Host {
   readonly logger: Logger;
   /** Lets running work finish within the deadline of the configuration, then ends everything. Safe to call twice. */
   stop(reason: string): Promise<void>;
-  /** Resolves with the reason once the host has stopped, whoever asked for it. */
-  readonly stopped: Promise<string>;
+  /** Resolves once the host has stopped, whoever asked for it. */
+  readonly stopped: Promise<HostEnd>;
+}
+
+/** Why a host has stopped. */
+export interface HostEnd {
+  reason: string;
+  /** It could not go on: another host took its data directory, or its journal can not be written. Whoever supervises it should start it again. */
+  isFailure: boolean;
 }
 
 /** See `startHost` of the package. */
@@ -77,15 +84,15 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   };
 
   let phase: 'starting' | 'ready' | 'draining' = 'starting';
-  let announceStopped: (reason: string) => void = () => undefined;
-  const stopped = new Promise<string>((resolve_) => (announceStopped = resolve_));
+  let announceStopped: (end: HostEnd) => void = () => undefined;
+  const stopped = new Promise<HostEnd>((resolve_) => (announceStopped = resolve_));
   let stopping: Promise<void> | undefined;
-  const stop = (reason: string): Promise<void> => {
+  const stop = (reason: string, isFailure = false): Promise<void> => {
     stopping ??= (async () => {
       phase = 'draining';
       logger.info({ reason }, 'the host is stopping');
       await tearDown();
-      announceStopped(reason);
+      announceStopped({ reason, isFailure });
     })();
     return stopping;
   };
@@ -121,11 +128,19 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     logger.info({ url, data_directory: dataDirectory, pid: process.pid, after_ms: Math.round(afterMs()) }, 'the host is ready');
     progress({ step: 'listening', url, afterMs: afterMs() });
 
-    journals.lost.addEventListener('abort', () => void stop(describeError(journals.lost.reason)), { once: true });
+    journals.lost.addEventListener(
+      'abort',
+      () => {
+        const reason = describeError(journals.lost.reason);
+        logger.error({ problem: reason }, 'the host can not go on and stops');
+        void stop(reason, true);
+      },
+      { once: true },
+    );
 
     await loadAndStart({ runtime, places, logger, progress, afterMs, isStopping: () => stopping !== undefined });
     if (phase === 'starting') phase = 'ready';
-    return { url, port, token, dataDirectory, runtime, logger, stop, stopped };
+    return { url, port, token, dataDirectory, runtime, logger, stop: (reason) => stop(reason), stopped };
   } catch (error) {
     await tearDown();
     throw error;

@@ -4,7 +4,7 @@ import type { Host } from './start-host.ts';
  * Waits until the host has stopped. SIGTERM and SIGINT let running work finish; a second signal ends the process at once, which loses nothing that was
  * acknowledged: the next start goes on from the journal.
  *
- * @returns the exit code
+ * @returns the exit code: 1 when the host could not go on
  */
 export async function untilStopped(host: Host, options: { onSignal?: (signal: string) => void } = {}): Promise<number> {
   let signals = 0;
@@ -18,8 +18,7 @@ export async function untilStopped(host: Host, options: { onSignal?: (signal: st
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onSignal);
   try {
-    await host.stopped;
-    return 0;
+    return (await host.stopped).isFailure ? 1 : 0;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);

@@ -23,7 +23,7 @@ describe('startHost', () => {
     expect(await client.ready()).toEqual({ status: 'ready' });
     expect((await client.listProcesses()).map(({ name, state }) => [name, state])).toEqual([['a', 'running'], ['b', 'running']]);
     await host.stop('enough');
-    expect(await host.stopped).toBe('enough');
+    expect(await host.stopped).toEqual({ reason: 'enough', isFailure: false });
     expect(readHostFile(host.dataDirectory)).toBeUndefined();
   });
 

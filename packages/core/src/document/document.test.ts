@@ -232,4 +232,12 @@ describe('paths', () => {
     expect(formatPath(['servers', 'my server', 'url'])).toBe('servers["my server"].url');
     expect(formatPath([])).toBe('(document)');
   });
+
+  it('says that an object with a prototype of its own is no plain map', () => {
+    class Query {
+      limit = 5;
+    }
+    const result = readDocument(z.strictObject({ maxItems: z.number().optional() }), new Query());
+    expect(result).toMatchObject({ ok: false, issues: [{ path: '(document)', message: expect.stringMatching(/plain map/) as string }] });
+  });
 });

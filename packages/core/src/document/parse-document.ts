@@ -51,6 +51,8 @@ function read<S extends z.ZodType>(schema: S, raw: unknown, options: ReadDocumen
     const found = flatten(parsed.error.issues.slice(0, maxIssues), schema, translated, context);
     issues.push(...found.filter(({ path }) => !reported.has(path)).slice(0, maxIssues - issues.length));
   }
+  // What is no plain map (an object with a prototype of its own) is not looked into, and zod's word about its keys would be about other names.
+  if (issues.length === 0) issues.push({ segments: [], path: formatPath([]), message: `must be a plain map, got ${shapeOf(raw)}` });
   return { translated, parsed: { ok: false, issues } };
 }
 
