@@ -102,10 +102,16 @@ export class ProcessLog<P extends Projections> {
     if (this.seq - this.#checkpointSeq >= everyEntries) await this.checkpoint();
   }
 
-  /** Writes a checkpoint and lets the state leave memory, unless something was recorded meanwhile. @returns whether it did */
-  async hibernate(): Promise<boolean> {
+  /**
+   * Lets the state leave memory once everything is on stable storage, unless something was recorded meanwhile.
+   *
+   * @param keepTail - entries after the last checkpoint that the next recovery may fold; with more a checkpoint is written first. Default 0
+   * @returns whether it did
+   */
+  async hibernate({ keepTail = 0 }: { keepTail?: number } = {}): Promise<boolean> {
     const { seq } = this.#awake();
-    await this.checkpoint();
+    if (seq - this.#checkpointSeq > keepTail) await this.checkpoint();
+    else await this.settled();
     if (this.#folded?.seq !== seq) return this.#folded === undefined;
     this.#folded = undefined;
     return true;

@@ -1,8 +1,8 @@
 import { idGenerator } from '@cortex-runtime/core';
-import { systemClock } from '@cortex-runtime/core/node';
 import { FileJournal, openDataDirectoryLock, soleOwnerLock, verifyJournal, type JournalEntry, type ProcessTable } from '@cortex-runtime/journal';
 import { describe, expect, it } from 'vitest';
 
+import { fixedClock } from './fixed-clock.ts';
 import { seededRandom } from './seeded-random.ts';
 import { simulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
 
@@ -85,8 +85,9 @@ async function powerCutCase(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const pick = (below: number) => Math.floor(random.next() * below);
   const disk = simulatedDisk({ random }, { sectorBytes: [16, 64, 512][pick(3)] ?? 512 });
-  const createId = idGenerator({ clock: systemClock, random });
-  const open = (epoch: number) => FileJournal.open({ disk, clock: systemClock, createId, lock: soleOwnerLock(epoch) }, { directory: '/data', segmentBytes: 1024 + pick(3000) });
+  const clock = fixedClock();
+  const createId = idGenerator({ clock, random });
+  const open = (epoch: number) => FileJournal.open({ disk, clock, createId, lock: soleOwnerLock(epoch) }, { directory: '/data', segmentBytes: 1024 + pick(3000) });
   const written = new Map<string, JournalEntry[]>();
   const durableSeq = new Map<string, number>();
   const checkpointed = new Map<string, number>();
@@ -150,7 +151,7 @@ describe('a journal on a disk that loses its power', () => {
       for (let boot = 1; boot <= 4; boot += 1) {
         const processes: ProcessTable = { pid: boot, hostname: 'host', bootId: async () => `boot-${boot}`, startTime: async () => '1', isAlive: async () => true };
         disk.cutPowerAfter(boot === 4 ? Number.POSITIVE_INFINITY : 3 + Math.floor(random.next() * 20));
-        const taken = openDataDirectoryLock({ disk, clock: { ...systemClock, setTimer: () => ({ cancel() {} }) }, random, processes }, '/data');
+        const taken = openDataDirectoryLock({ disk, clock: fixedClock(), random, processes }, '/data');
         const lock = await Promise.race([taken, disk.powerCut.then(() => undefined)]);
         if (lock !== undefined) {
           expect(lock.epoch).toBeGreaterThan(epoch);

@@ -73,6 +73,12 @@ export function processNeedle(processId: string): string {
   return `"process_id":${JSON.stringify(processId)}`;
 }
 
+/** Number of the group commit that a line opens, undefined when it opens none. Cheaper than parsing it. */
+export function lineBatch(text: string): number | undefined {
+  const found = /,"batch":(\d+)(?:,"more":true)?$/.exec(text.slice(-tailLength - 40, -tailLength))?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
 /** Does the line after this one belong to the same write? Cheaper than parsing it. */
 export function isContinued(text: string): boolean {
   return text.endsWith(',"more":true', text.length - tailLength);

@@ -3,7 +3,7 @@ import { type Disk, type Logger } from '@cortex-runtime/core';
 import { JournalCorruptError } from '../errors.ts';
 import { makeDurableDirectory } from '../make-durable-directory.ts';
 import { ChainChecker } from './chain-checker.ts';
-import { decodeLine, isContinued } from './entry-line.ts';
+import { decodeLine, isContinued, lineBatch, zeroHash } from './entry-line.ts';
 import type { HeadTable } from './head-table.ts';
 import type { KnownGaps } from './known-gaps.ts';
 import { headerBytes, readHeader, segmentName, segmentPath } from './segment-file.ts';
@@ -68,7 +68,8 @@ export async function recoverSegments(
     const header = await readHeader(disk, path);
     if (header === undefined || header.segment !== segment) {
       const problem = 'the segment does not begin with its header';
-      if (next !== undefined || from?.segment === segment || (await opensLaterBatch(disk, path, 0, size, batch))) throw new JournalCorruptError({ file: path, offset: 0, problem });
+      // The line after the header opens a group commit that the header belongs to; only one further on proves that both were synced.
+      if (next !== undefined || from?.segment === segment || (await opensLaterBatch(disk, path, headerBytes, size, batch))) throw new JournalCorruptError({ file: path, offset: 0, problem });
       await setAside(deps, directory, segment, 0, size);
       break;
     }
@@ -92,15 +93,17 @@ export async function recoverSegments(
     // Lines of a write of several entries; they count when its last one is there.
     let held: { text: string; offset: number }[] = [];
     const take = (lines: typeof held): boolean => {
+      const before = lines.length === 1 ? undefined : lines.map(({ text }) => headBefore(table, text));
       for (const { text, offset } of lines) {
         const checked = checker.accept(text, segment, offset);
         if (checked.problem !== undefined) {
           damage = { offset, problem: checked.problem };
+          for (const restore of before?.reverse() ?? []) restore(); // the first lines of the write do not count without the others
           return false;
         }
-        report.scannedEntries += 1;
-        if (checked.line.batch !== undefined) batch = checked.line.batch;
       }
+      report.scannedEntries += lines.length;
+      batch = Math.max(batch, batchOf(lines));
       return true;
     };
     try {
@@ -125,13 +128,26 @@ export async function recoverSegments(
     }
     if (damage === undefined && held.length > 0) damage = { offset: position, problem: 'a write of several entries is not complete' };
     if (damage !== undefined) {
-      const opened = held.reduce((latest, { text }) => Math.max(latest, decodeLine(text)?.batch ?? 0), batch);
+      const opened = Math.max(batch, batchOf(held));
       if (next !== undefined || (await opensLaterBatch(disk, path, damage.offset, counts, opened))) throw new JournalCorruptError({ file: path, ...damage });
       await setAside(deps, directory, segment, position, size);
     }
     end = { segment, bytes: position };
   }
   return { end, batch };
+}
+
+/** The last group commit that is opened by one of these lines; 0 when none is. */
+function batchOf(lines: readonly { text: string }[]): number {
+  return lines.reduce((latest, { text }) => Math.max(latest, lineBatch(text) ?? 0), 0);
+}
+
+/** Puts the head of the line's process back to what it is now. */
+function headBefore(table: HeadTable, text: string): () => void {
+  const processId = decodeLine(text)?.entry.processId;
+  if (processId === undefined) return () => undefined;
+  const { seq, hash, segment, offset } = table.head(processId) ?? { seq: 0, hash: zeroHash, segment: 0, offset: 0 };
+  return () => table.setHead(processId, seq, hash, segment, offset);
 }
 
 /** A repair overwrites what it takes away with spaces, so that every offset stays. What a blank line hides, the chains show. */
