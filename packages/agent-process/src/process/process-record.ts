@@ -16,6 +16,9 @@ export interface Deployment {
   baseDirectory: string;
 }
 
+/** A tail this short is folded about as fast as a checkpoint is read, and ten thousand agents that start need not write one each. */
+const keepTail = 10;
+
 /**
  * What a process knows of itself: the log that it owns, the configuration in it, its effects, and a summary for the time when the rest is not in memory.
  *
@@ -121,7 +124,7 @@ export class ProcessRecord {
   async hibernate(): Promise<boolean> {
     const summary = this.summary();
     const armed = this.#armed.map(({ triggerId }) => ({ triggerId, record: triggerRecordOf(this.states.mailbox, triggerId) }));
-    if (!(await this.#log.hibernate())) return false;
+    if (!(await this.#log.hibernate({ keepTail }))) return false;
     this.#summary = summary;
     this.#armed = armed;
     this.#config = undefined;
