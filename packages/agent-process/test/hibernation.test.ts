@@ -13,7 +13,7 @@ describe('hibernation', () => {
     const process = await runtime.addProcess('sleeper', testConfig({ context: { initial_state: { colour: 'green' } } }));
     await process.start();
     await process.inject({ payload: 1, eventId: 'a' });
-    await eventually(() => process.status().invocation_count === 1);
+    await eventually(() => process.status().invocation_count === 1 && process.status().running_runs === 0);
     const { hibernated: _, uptime_seconds: __, warnings: ___, ...before } = process.status();
     expect(await eventually(() => process.hibernate())).toBe(true);
     expect(process.status()).toMatchObject({ ...before, hibernated: true });

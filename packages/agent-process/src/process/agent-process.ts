@@ -199,7 +199,10 @@ export class AgentProcess {
           await this.lifecycle.transition(ProcessState.STOPPING, { reason, metadata });
       }
       await this.#tearDown(this.config.stopGraceMs);
-      await this.lifecycle.transition(ProcessState.STOPPED, { reason, metadata });
+      await this.lifecycle.transition(ProcessState.STOPPED, { reason, metadata }).catch((error: unknown) => {
+        this.#brokenBecause = describeError(error);
+        throw error;
+      });
       await this.#record.checkpoint();
     });
   }
@@ -349,6 +352,10 @@ export class AgentProcess {
   }
 
   async #fail(reason: string): Promise<void> {
+    if (this.lifecycle.state === ProcessState.STOPPING) {
+      this.#logger.error({ reason }, 'what failed while the process was stopping does not keep it from stopping');
+      return;
+    }
     const restarts = this.#restartPolicy();
     const { turn } = restarts;
     const isRecorded = await this.lifecycle.transition(ProcessState.FAILED, { reason }).then(

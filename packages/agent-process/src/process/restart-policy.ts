@@ -19,17 +19,26 @@ const maxWaitMs = 60_000;
 export class RestartPolicy {
   readonly #ports: RestartPolicyPorts;
   #pending: Timer | undefined;
+  #turn = 0;
 
   constructor(ports: RestartPolicyPorts) {
     this.#ports = ports;
   }
 
+  /** Counts the explicit starts, stops and removals: a failure of before one of them leads to no restart after it. */
+  get turn(): number {
+    return this.#turn;
+  }
+
   cancel(): void {
+    this.#turn += 1;
     this.#pending?.cancel();
     this.#pending = undefined;
   }
 
-  async onFailed(reason: string): Promise<void> {
+  /** @param turn - the turn in which it failed */
+  async onFailed(reason: string, turn: number): Promise<void> {
+    if (turn !== this.#turn) return;
     const { clock, logger } = this.#ports;
     const { restartPolicy, maxRestarts, restartBackoffMs } = this.#ports.config();
     if (restartPolicy === 'never') return;
@@ -43,16 +52,17 @@ export class RestartPolicy {
     logger.warn({ reason, waitMs, attempt: restarts + 1 }, 'the failed process is started again');
     this.#pending = clock.setTimer(waitMs, () => {
       this.#pending = undefined;
-      void this.#restart(reason, restarts + 1);
+      void this.#restart(reason, restarts + 1, turn);
     });
   }
 
-  async #restart(reason: string, attempt: number): Promise<void> {
+  async #restart(reason: string, attempt: number, turn: number): Promise<void> {
     try {
       await this.#ports.record({ entryType: 'restart', data: { reason, attempt } });
+      if (turn !== this.#turn) return;
       await this.#ports.start();
     } catch (error) {
-      await this.onFailed(describeError(error)).catch((failure: unknown) => this.#ports.logger.error({ error: describeError(failure) }, 'a restart could not be recorded'));
+      await this.onFailed(describeError(error), turn).catch((failure: unknown) => this.#ports.logger.error({ error: describeError(failure) }, 'a restart could not be recorded'));
     }
   }
 }
