@@ -165,8 +165,6 @@ export class AgentRuntime {
           return;
         }
         await process.start({ by: 'host' });
-        // Thousands of agents are never all in memory at once: each that has nothing to do leaves it before the next one comes.
-        if (this.#options.hibernateAfterMs !== undefined) await process.hibernate();
         report.started.push(name);
         options.onStarted?.(name);
       } catch (error) {
