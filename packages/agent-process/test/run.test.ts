@@ -90,6 +90,24 @@ describe('a run', () => {
     expect((await again.readJournal()).at(-1)?.data['response']).toMatch(/^done: refunded by hand/);
   });
 
+  it('takes data as the result that a person tells', async () => {
+    const journal = memoryJournal();
+    let hold: Promise<never> | undefined;
+    const tool = functionTool({ name: 'refund', description: 'x', input: { type: 'object' }, execute: () => (hold = new Promise<never>(() => {})) });
+    const first = await testRuntime({ journal, tools: [tool], script: callsTool('refund') });
+    const process = await first.addProcess('desk', testConfig());
+    await process.start();
+    await process.inject({ payload: 1 });
+    await eventually(() => hold !== undefined);
+    const second = await testRuntime({ journal, tools: [tool], script: callsTool('refund') });
+    const again = await second.addProcess('desk', testConfig());
+    await again.start();
+    const [effect] = await eventually(async () => { const all = await again.waitingEffects(); return all.length > 0 && all; });
+    await again.resolveEffect(effect?.effect_id ?? '', 'happened', { result: { letter: 7 } });
+    await eventually(() => again.status().invocation_count === 1);
+    expect((await again.readJournal()).at(-1)?.data['response']).toContain('{"letter":7}');
+  });
+
   it.each([
     ['not-happened', 1, /did not happen/],
     ['retry', 2, /refunded/],

@@ -1,4 +1,4 @@
-import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, type JsonObject, type JsonValue, type Logger } from '@cortex-runtime/core';
 import type { Journal, JournalEntry, JournalQuery, OwnJournalEntry } from '@cortex-runtime/journal';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { TriggerEvent } from '@cortex-runtime/triggers';
@@ -316,7 +316,7 @@ export class AgentProcess {
     const effect = waiting.find((candidate) => candidate.effectId === effectId);
     if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effectId));
     this.#engine?.noteResolved(effect.runId);
-    await this.#record.effects.resolve(effectId, { resolution, by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) });
+    await this.#record.effects.resolve(effectId, { resolution, by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: toldResult(options.result) }) });
     await this.#engine?.settleAwaiting();
     this.#engine?.kick();
   }
@@ -408,4 +408,9 @@ export class AgentProcess {
     this.#operation = next.catch(() => {});
     return next;
   }
+}
+
+/** What a person says a call gave, as the tool would have said it. */
+function toldResult(result: JsonValue): JsonObject {
+  return typeof result === 'string' ? { content: result, is_error: false } : { content: JSON.stringify(result), structured: result, is_error: false };
 }
