@@ -215,7 +215,7 @@ describe('an MCP server over stdio', () => {
       import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
       const transport = new StdioClientTransport({ command: process.execPath, args: [${JSON.stringify(office)}, ${JSON.stringify(folder)}] });
       await new Client({ name: 'host', version: '1' }).connect(transport);
-      console.log(transport.pid);
+      console.log(String(transport.pid)); // as text: a number is coloured where FORCE_COLOR is set
     `;
     const host = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => void host.kill('SIGKILL'));

@@ -18,7 +18,7 @@ export interface ContextState {
 }
 
 /** Writes of one key that are held in memory and in checkpoints. */
-export const stateHistoryLimit = 20;
+const stateHistoryLimit = 20;
 
 export const contextProjection: Projection<ContextState> = {
   name: 'context',

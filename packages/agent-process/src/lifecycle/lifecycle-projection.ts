@@ -22,7 +22,7 @@ export interface LifecycleState {
 }
 
 /** Moves held in memory and in checkpoints. A process that lives for years moves often. */
-export const historyLimit = 100;
+const historyLimit = 100;
 
 export const lifecycleProjection: Projection<LifecycleState> = {
   name: 'lifecycle',

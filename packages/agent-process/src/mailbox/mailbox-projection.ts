@@ -65,7 +65,7 @@ const closedGeneration = 5_000;
 const cursorPayloadChars = 16_000;
 
 /** Object keys that look like numbers would be reordered; ids come from outside. */
-export function pendingKey(eventId: string): string {
+function pendingKey(eventId: string): string {
   return `#${eventId}`;
 }
 

@@ -213,11 +213,11 @@ export class MailboxWorker {
 class StopSignal extends Error {}
 
 /** What led to the run: the event's causes, then the event. */
-export function causeOf(pending: PendingEvent): readonly string[] {
+function causeOf(pending: PendingEvent): readonly string[] {
   return [...pending.event.cause, pending.event.event_id];
 }
 
-export function deadLetterEntry(eventId: string, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnJournalEntry {
+function deadLetterEntry(eventId: string, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnJournalEntry {
   return {
     entryType: 'dead_letter',
     ...(runId === null ? {} : { runId }),

@@ -37,7 +37,7 @@ export function buildPrompt(input: PromptInput): ModelMessage[] {
 }
 
 /** The event as the model reads it: a header that the runtime wrote, then the payload, fenced as untrusted data. Metadata is not shown. */
-export function eventMessage(event: TriggerEvent, maxPayloadChars: number, nonce: string): string {
+function eventMessage(event: TriggerEvent, maxPayloadChars: number, nonce: string): string {
   const text = typeof event.payload === 'string' ? event.payload : JSON.stringify(event.payload, null, 2);
   const shown = text.length <= maxPayloadChars ? text : `${text.slice(0, maxPayloadChars)}\n[cut: ${text.length - maxPayloadChars} more characters]`;
   const header = `[Trigger: ${event.triggerType}] trigger_id=${event.triggerId} event_id=${event.eventId} time=${new Date(event.timestamp).toISOString()}`;

@@ -197,7 +197,7 @@ function flatten(issues: readonly z.core.$ZodIssue[], schema: AnySchema, value: 
 }
 
 /** Turns the camelCase path of a zod issue into the document's own. */
-export function documentSegments(schema: AnySchema, path: readonly PropertyKey[]): (string | number)[] {
+function documentSegments(schema: AnySchema, path: readonly PropertyKey[]): (string | number)[] {
   const segments: (string | number)[] = [];
   let current: AnySchema | undefined = schema;
   for (const segment of path) {

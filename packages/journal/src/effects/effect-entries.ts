@@ -46,7 +46,7 @@ export const isIntent = (entryType: string) => entryType === 'llm_call' || entry
 export const isOutcome = (entryType: string) => entryType === 'llm_result' || entryType === 'tool_result' || entryType === 'effect_outcome';
 
 export const intentType = (kind: string): EffectEntryType => (Object.hasOwn(entryTypes, kind) ? entryTypes[kind] : generic)?.intent ?? generic.intent;
-export const outcomeType = (kind: string): EffectEntryType => (Object.hasOwn(entryTypes, kind) ? entryTypes[kind] : generic)?.outcome ?? generic.outcome;
+const outcomeType = (kind: string): EffectEntryType => (Object.hasOwn(entryTypes, kind) ? entryTypes[kind] : generic)?.outcome ?? generic.outcome;
 
 export function intentEntry(effect: Effect, attempt: number): OwnJournalEntry {
   const { effectId, runId, kind, name, input, onUnknown, cause, details = {} } = effect;

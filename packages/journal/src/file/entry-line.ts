@@ -34,7 +34,7 @@ export interface Line extends LineLinks {
 /** `,"hash":"` + 64 digits + `"}` */
 const tailLength = 75;
 
-export function chainHash(previousHash: string, body: string): string {
+function chainHash(previousHash: string, body: string): string {
   return hashOnce('sha256', previousHash + body, 'hex');
 }
 
