@@ -107,6 +107,7 @@ const demoOrders = [
   { order_id: 'A-1001', customer: 'Ada', item: 'kettle', cents: 3490, status: 'delivered' },
   { order_id: 'A-1002', customer: 'Grace', item: 'lamp', cents: 5900, status: 'lost in the post' },
   { order_id: 'A-1003', customer: 'Edsger', item: 'desk', cents: 24900, status: 'in production' },
+  { order_id: 'A-1004', customer: 'Barbara', item: 'clock', cents: 7900, status: 'lost in the post' },
 ];
 
 async function orders() {
