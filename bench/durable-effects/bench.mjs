@@ -4,6 +4,7 @@
  * Both sides put each result on stable storage before the next call: fdatasync of the journal here, a synchronous commit there. Rounds alternate.
  */
 import { join } from 'node:path';
+import { cpuSecondsOf } from '../harness/cpu-seconds.mjs';
 import { startPostgres } from '../harness/local-postgres.mjs';
 import { say, sayGoal, sayMachine, shown } from '../harness/report.mjs';
 import { openSide } from '../harness/side.mjs';
@@ -13,21 +14,21 @@ import { workDirectory } from '../harness/work-directory.mjs';
 const rounds = 5;
 const effectsPerRun = 100;
 /** Runs measured at a time are repeated until a sample has at least this many effects. */
-const leastEffects = { cortex: 20_000, dbos: 1_000 };
+const leastEffects = { cortex: 20_000, dbos: 2_000 };
 
 export async function bench(only) {
   const directory = workDirectory();
   sayMachine(directory);
   const postgres = await startPostgres(directory);
   const cortex = await openSide('bench/durable-effects/cortex-side.ts');
-  const dbos = await openSide('bench/durable-effects/dbos-side.mjs');
+  const dbos = await openSide('bench/durable-effects/dbos-side.mjs', { execArgv: ['--no-deprecation'] });
   try {
     await cortex.call('open', join(directory, 'journal'));
     await dbos.call('open', postgres.url);
     console.log(`DBOS on PostgreSQL ${postgres.version}, default settings; ${rounds} rounds, median (least-greatest); class standard: on disk before the next call`);
     const wanted = (name) => only === undefined || name.includes(only);
     if (wanted('latency')) await latency(cortex, dbos);
-    if (wanted('throughput')) for (const agents of [1, 10, 100]) await throughput(cortex, dbos, agents);
+    if (wanted('throughput')) for (const agents of [1, 10, 100]) await throughput({ cortex, dbos, postgres }, agents);
   } finally {
     await Promise.all([cortex.close(), dbos.call('close').then(() => dbos.close())]);
     await postgres.stop();
@@ -35,7 +36,9 @@ export async function bench(only) {
 }
 
 async function latency(cortex, dbos) {
-  const load = { effectsPerRun: 300, agents: 1 };
+  // Short rounds, and many: a busy moment of the machine then falls on both sides.
+  const rounds = 15;
+  const load = { effectsPerRun: 100, agents: 1 };
   const samples = { retry: [], ask: [], dbos: [] };
   for (let round = 0; round <= rounds; round += 1) {
     const found = {
@@ -54,20 +57,25 @@ async function latency(cortex, dbos) {
   }
 }
 
-async function throughput(cortex, dbos, agents) {
+async function throughput({ cortex, dbos, postgres }, agents) {
   const samples = { retry: [], ask: [], whole: [], dbos: [] };
   const load = { agents, effectsPerRun };
-  const repeated = async (least, measure) => {
+  const cpu = { retry: [], ask: [], whole: [], dbos: [] };
+  const repeated = async (name, pids, least, measure) => {
     const values = [];
-    for (let done = 0; done < least; done += agents * effectsPerRun) values.push(await measure());
+    const used = () => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+    const before = used();
+    let done = 0;
+    for (; done < least; done += agents * effectsPerRun) values.push(await measure());
+    cpu[name].push(((used() - before) / done) * 1e6);
     return spreadOf(values).median;
   };
   for (let round = 0; round <= rounds; round += 1) {
     const found = {
-      dbos: await repeated(leastEffects.dbos, () => dbos.call('throughput', load)),
-      retry: await repeated(leastEffects.cortex, () => cortex.call('throughput', { ...load, onUnknown: 'retry' })),
-      ask: await repeated(leastEffects.cortex, () => cortex.call('throughput', { ...load, onUnknown: 'ask' })),
-      whole: await repeated(leastEffects.cortex / 4, () => cortex.call('wholeRuns', load)),
+      dbos: await repeated('dbos', [dbos.pid, postgres.pid], leastEffects.dbos, () => dbos.call('throughput', load)),
+      retry: await repeated('retry', [cortex.pid], leastEffects.cortex, () => cortex.call('throughput', { ...load, onUnknown: 'retry' })),
+      ask: await repeated('ask', [cortex.pid], leastEffects.cortex, () => cortex.call('throughput', { ...load, onUnknown: 'ask' })),
+      whole: await repeated('whole', [cortex.pid], leastEffects.cortex / 4, () => cortex.call('wholeRuns', load)),
     };
     if (round > 0) for (const [name, value] of Object.entries(found)) samples[name].push(value);
   }
@@ -77,6 +85,8 @@ async function throughput(cortex, dbos, agents) {
   else say(name, shown(ratio));
   say('  the same, never repeated (ask)', shown(ratioOf(samples.ask, samples.dbos)));
   say('  the same, whole agents with model turns and tools', shown(ratioOf(samples.whole, samples.dbos)));
+  say('  CPU of a step of DBOS and PostgreSQL ÷ of an effect', shown(ratioOf(cpu.dbos.slice(1), cpu.retry.slice(1))));
+  say('  CPU: effect / effect of whole agents / DBOS step', `${shown(spreadOf(cpu.retry.slice(1)))} / ${shown(spreadOf(cpu.whole.slice(1)))} / ${shown(spreadOf(cpu.dbos.slice(1)), 'µs')}`);
   say('  effects: may be repeated', shown(spreadOf(samples.retry), 'per s'));
   say('  effects: never repeated', shown(spreadOf(samples.ask), 'per s'));
   say('  effects of whole agents', shown(spreadOf(samples.whole), 'per s'));

@@ -57,6 +57,7 @@ export async function startPostgres(directory) {
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/bench`,
     version,
+    pid: server.pid,
     async stop() {
       server.kill('SIGINT');
       await ended;

@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentDirectory } from '../harness/agent-directory.mjs';
+import { cpuSecondsOf } from '../harness/cpu-seconds.mjs';
 import { cortexCommand, startCliHost } from '../harness/cli-host.mjs';
 import { say, sayGoal, sayMachine, shown } from '../harness/report.mjs';
 import { spreadOf } from '../harness/statistics.mjs';
@@ -26,11 +27,13 @@ export async function bench() {
   const first = await atWork(host);
   const ready = [];
   const running = [];
+  const cpu = [];
   for (let round = 0; round < rounds; round += 1) {
     await host.kill();
     host = start();
     ready.push((await host.until('listening')).afterMs);
     running.push(await atWork(host));
+    cpu.push(cpuSecondsOf(host.pid));
     await confirmRunning((await host.until('listening')).url, dataDirectory);
   }
   await host.kill();
@@ -39,6 +42,7 @@ export async function bench() {
   sayGoal(`kill -9 to all ${many} agents running again`, shown(spread, 's'), { goal: '< 5 s', isMet: spread.median < 5 });
   const readySpread = spreadOf(ready.map((ms) => ms / 1_000));
   sayGoal('  to the host listening, the journal read', shown(readySpread, 's'), { goal: '< 1 s', isMet: readySpread.median < 1 });
+  say('  CPU that it takes, all threads', shown(spreadOf(cpu), 's'));
   say('  the very first start, when each is written down', `${(first / 1_000).toFixed(1)} s`);
 }
 
