@@ -26,7 +26,7 @@ export class ChainChecker {
       const anchor = this.#known.anchors[processId];
       if (anchor !== undefined) this.table.setHead(processId, anchor.seq, anchor.hash, anchor.segment, anchor.offset);
     }
-    const gap = this.#gaps.get(gapKey({ segment, offset }));
+    const gap = this.#gaps.size === 0 ? undefined : this.#gaps.get(gapKey({ segment, offset }));
     if (gap?.resume.hash === hash && gap.process_id === processId) {
       this.table.setHead(processId, seq, hash, segment, offset);
       return { line };

@@ -56,11 +56,10 @@ export function encodeLine(entry: Omit<JournalEntry, 'hash'>, links: LineLinks, 
   return { line: `${body},"hash":"${hash}"}`, hash };
 }
 
-const hashPattern = /,"hash":"([0-9a-f]{64})"\}$/;
-
-/** The hash that a line carries, undefined when the line does not end as an entry does. */
+/** The hash that a line carries, undefined when the line does not end as an entry does. Only what it is compared with makes it one. */
 export function lineHash(text: string): string | undefined {
-  return hashPattern.exec(text.slice(-tailLength))?.[1];
+  const from = text.length - tailLength;
+  return from > 0 && text.startsWith(',"hash":"', from) && text.endsWith('"}') ? text.slice(from + 9, -2) : undefined;
 }
 
 /** Is `text` the line that follows `previousHash` in its chain? */
@@ -106,6 +105,21 @@ interface Record1 {
  * @returns undefined when the text is not a record
  */
 export function decodeLine(text: string): Line | undefined {
+  const raw = parseRecord(text);
+  if (raw === undefined) return undefined;
+  const line: Line = { entry: toEntry(raw), more: raw.more === true };
+  if (raw.prev !== undefined) line.prev = parseLocation(raw.prev);
+  if (raw.batch !== undefined) line.batch = raw.batch;
+  return line;
+}
+
+/** As {@link decodeLine}, the entry alone. */
+export function decodeEntry(text: string): JournalEntry | undefined {
+  const raw = parseRecord(text);
+  return raw === undefined ? undefined : toEntry(raw);
+}
+
+function parseRecord(text: string): Record1 | undefined {
   if (!text.startsWith('{"v":') || !text.endsWith('"}')) return undefined;
   let raw: Record1;
   try {
@@ -118,6 +132,10 @@ export function decodeLine(text: string): Line | undefined {
     raw = upcastRecord(raw as unknown as { v: number }) as unknown as Record1;
   }
   if (typeof raw.seq !== 'number' || typeof raw.process_id !== 'string' || typeof raw.hash !== 'string' || typeof raw.data !== 'object') return undefined;
+  return raw;
+}
+
+function toEntry(raw: Record1): JournalEntry {
   const entry: JournalEntry = {
     seq: raw.seq,
     id: raw.id,
@@ -129,10 +147,7 @@ export function decodeLine(text: string): Line | undefined {
   };
   if (raw.run_id !== undefined) entry.runId = raw.run_id;
   if (raw.cause !== undefined) entry.cause = raw.cause;
-  const line: Line = { entry, more: raw.more === true };
-  if (raw.prev !== undefined) line.prev = parseLocation(raw.prev);
-  if (raw.batch !== undefined) line.batch = raw.batch;
-  return line;
+  return entry;
 }
 
 /** From `<segment>:<offset>`. */

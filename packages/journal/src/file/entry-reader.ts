@@ -4,19 +4,17 @@ import { JournalCorruptError } from '../errors.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 import type { JournalQuery } from '../journal.ts';
 import { matchesQuery } from '../matches-query.ts';
-import { decodeLine, isLinked, lineHash, processNeedle, zeroHash, type Location } from './entry-line.ts';
+import { decodeEntry, decodeLine, isLinked, lineHash, processNeedle, zeroHash, type Location } from './entry-line.ts';
 import type { Head } from './head-table.ts';
 import { gapKey, type Gap, type KnownGaps } from './known-gaps.ts';
 import { headerBytes, listSegments, readHeader } from './segment-file.ts';
-import { BackwardReader, scanLines, type SegmentFiles } from './segment-reader.ts';
+import { BackwardReader, eachLine, readLines, type SegmentFiles } from './segment-reader.ts';
 
 /** What one step back along the pointers costs, in bytes of reading straight through. */
 const stepBytes = 8 * 1024;
 /** Up to here the pointers are always followed. */
 const fewEntries = 64;
 const manyEntries = 20_000;
-const yieldEntries = 16_384;
-const yieldBytes = 8 * 1024 * 1024;
 
 /** Reads and verifies the log of one process in segments that it shares with others. */
 export class EntryReader {
@@ -35,8 +33,8 @@ export class EntryReader {
     this.#gaps = new Map(known.gaps.map((gap) => [gapKey(gap.resume), gap]));
   }
 
-  /** Entries that match, oldest first. */
-  async *scan(processId: string, head: Head, query: Omit<JournalQuery, 'limit' | 'direction'>): AsyncGenerator<JournalEntry> {
+  /** Entries that match, oldest first, some at a time. */
+  async *scan(processId: string, head: Head, query: Omit<JournalQuery, 'limit' | 'direction'>): AsyncGenerator<JournalEntry[]> {
     const wanted = head.seq - (query.sinceSeq ?? 0);
     if (wanted <= 0) return;
     if (wanted > fewEntries && (wanted > manyEntries || wanted * stepBytes > (await this.#bytesBefore(head)))) {
@@ -48,7 +46,7 @@ export class EntryReader {
       if (entry.seq <= (query.sinceSeq ?? 0)) break;
       if (matchesQuery(entry, query)) found.push(entry);
     }
-    yield* found.reverse();
+    yield found.reverse();
   }
 
   async newest(processId: string, head: Head, query: JournalQuery, limit: number): Promise<JournalEntry[]> {
@@ -66,8 +64,8 @@ export class EntryReader {
   /** For a rare type in a long log. */
   async #newestByScan(processId: string, head: Head, query: JournalQuery, limit: number): Promise<JournalEntry[]> {
     const found: JournalEntry[] = [];
-    for await (const entry of this.#forward(processId, head, query)) {
-      found.push(entry);
+    for await (const entries of this.#forward(processId, head, query)) {
+      found.push(...entries);
       if (found.length > limit * 2) found.splice(0, found.length - limit);
     }
     return found.slice(-limit);
@@ -105,7 +103,8 @@ export class EntryReader {
     }
   }
 
-  async *#forward(processId: string, head: Head, query: Omit<JournalQuery, 'limit' | 'direction'>): AsyncGenerator<JournalEntry> {
+  /** The matching entries, a chunk of the file at a time. */
+  async *#forward(processId: string, head: Head, query: Omit<JournalQuery, 'limit' | 'direction'>): AsyncGenerator<JournalEntry[]> {
     const needle = processNeedle(processId);
     const anchor = this.#known.anchors[processId];
     let seq = anchor?.seq ?? 0;
@@ -113,33 +112,31 @@ export class EntryReader {
     for (const segment of await listSegments(this.#disk, this.#directory)) {
       if (segment > head.segment) break;
       const to = await this.#end(segment);
-      for (let position = headerBytes; position < to; ) {
+      const readFrom = (from: number) => {
+        const reading = this.#files.use(segment, (file) => readLines(file, from, to));
+        reading.catch(() => undefined); // the one who waits for it is told, if anybody still does
+        return reading;
+      };
+      for (let reading = readFrom(headerBytes); ; ) {
+        const chunk = await reading;
+        const next = chunk.offset + chunk.bytes.length;
+        if (chunk.bytes.length === 0) break;
+        reading = readFrom(next); // on its way while these lines are verified
         const found: JournalEntry[] = [];
-        let bytes = 0;
-        let problem: { offset: number; problem: string } | undefined;
-        let next = to;
-        await this.#files.use(segment, (file) => scanLines(file, position, to, (text, offset, length) => {
+        eachLine(chunk, (text, offset) => {
           if (!text.includes(needle)) return true;
-          const line = decodeLine(text);
-          const lineEnd = lineHash(text);
-          if (line !== undefined && line.entry.processId !== processId) return true;
-          const jumps = this.#gaps.get(gapKey({ segment, offset }));
-          if (line === undefined || lineEnd === undefined || (jumps === undefined && (line.entry.seq !== seq + 1 || !isLinked(text, hash, lineEnd)))) {
-            problem = { offset, problem: `the entry after entry ${seq} of process ${processId} is not what was written` };
-            return false;
+          const entry = decodeEntry(text);
+          if (entry !== undefined && entry.processId !== processId) return true;
+          const isAfterGap = this.#gaps.size > 0 && this.#gaps.has(gapKey({ segment, offset }));
+          if (entry === undefined || (!isAfterGap && (entry.seq !== seq + 1 || !isLinked(text, hash, entry.hash)))) {
+            throw this.#corrupt({ segment, offset }, `the entry after entry ${seq} of process ${processId} is not what was written`);
           }
-          ({ seq } = line.entry);
-          hash = lineEnd;
-          bytes += length;
-          if (matchesQuery(line.entry, query)) found.push(line.entry);
-          if (seq < head.seq && found.length < yieldEntries && bytes < yieldBytes) return true;
-          next = offset + length;
-          return false;
-        }));
-        if (problem !== undefined) throw new JournalCorruptError({ file: this.#files.path(segment), ...problem });
-        yield* found;
+          ({ seq, hash } = entry);
+          if (matchesQuery(entry, query)) found.push(entry);
+          return seq < head.seq;
+        });
+        yield found;
         if (seq >= head.seq || (query.untilSeq !== undefined && seq >= query.untilSeq)) return;
-        position = next;
       }
     }
     throw this.#corrupt(head, `process ${processId} ends at entry ${seq}, but ${head.seq} entries were on disk`);

@@ -8,6 +8,7 @@ import type { DataDirectoryLock } from '../lock/data-directory-lock.ts';
 import { makeDurableDirectory } from '../make-durable-directory.ts';
 import { checkQuery } from '../matches-query.ts';
 import { checkNewEntries, isoInstants } from '../new-entries.ts';
+import { eachOf } from './each-of.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { encodeLine, zeroHash } from './entry-line.ts';
 import { EntryReader } from './entry-reader.ts';
@@ -200,15 +201,19 @@ export class FileJournal implements Journal {
       if (head === undefined || limit === 0) return [];
       if (query.direction !== 'forward' && Number.isFinite(limit)) return this.#reader.newest(processId, head, query, limit);
       const found: JournalEntry[] = [];
-      for await (const entry of this.#reader.scan(processId, head, query)) {
-        found.push(entry);
-        if (found.length >= limit) break;
+      for await (const entries of this.#reader.scan(processId, head, query)) {
+        for (const entry of entries) found.push(entry);
+        if (found.length >= limit) return found.slice(0, limit);
       }
       return found;
     });
   }
 
-  async *scan(processId: string, query: Omit<JournalQuery, 'limit' | 'direction'> = {}): AsyncGenerator<JournalEntry> {
+  scan(processId: string, query: Omit<JournalQuery, 'limit' | 'direction'> = {}): AsyncIterable<JournalEntry> {
+    return eachOf(this.#scan(processId, query));
+  }
+
+  async *#scan(processId: string, query: Omit<JournalQuery, 'limit' | 'direction'>): AsyncGenerator<JournalEntry[]> {
     this.#assertReadable();
     const head = this.#table.head(processId);
     await this.#writer.flushed();

@@ -2,7 +2,7 @@ import type { Disk, DiskFile } from '@cortex-runtime/core';
 
 import { segmentPath } from './segment-file.ts';
 
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 256 * 1024;
 const maxOpenFiles = 32;
 
 /** Called for every line. `complete` is false for bytes at the end that no line end follows. Returning false ends the scan. */
@@ -10,24 +10,40 @@ export type OnLine = (text: string, offset: number, length: number, complete: bo
 
 /** Reads every line of a file from `from` up to `to`; lengths include the line end. */
 export async function scanLines(file: DiskFile, from: number, to: number, onLine: OnLine): Promise<void> {
-  let carried: Buffer = Buffer.alloc(0);
-  let position = from;
-  while (position < to) {
-    const read = await file.read(position, Math.min(chunkBytes, to - position));
-    if (read.length === 0) break;
-    const fresh = Buffer.from(read.buffer, read.byteOffset, read.length);
-    const chunk = carried.length === 0 ? fresh : Buffer.concat([carried, fresh]);
-    const chunkOffset = position - carried.length;
-    position += read.length;
-    let start = 0;
-    // only the new bytes can hold the line end that the carried ones lack
-    for (let end = chunk.indexOf(10, carried.length); end !== -1; end = chunk.indexOf(10, start)) {
-      if (onLine(chunk.toString('utf8', start, end), chunkOffset + start, end + 1 - start, true) === false) return;
-      start = end + 1;
-    }
-    carried = chunk.subarray(start);
+  for (let position = from; position < to; ) {
+    const chunk = await readLines(file, position, to);
+    if (eachLine(chunk, onLine) === false || chunk.bytes.length === 0) return;
+    position = chunk.offset + chunk.bytes.length;
   }
-  if (carried.length > 0) onLine(carried.toString('utf8'), position - carried.length, carried.length, false);
+}
+
+/** Whole lines, and what follows the last one at the end of what is to be read. */
+export interface LinesChunk {
+  bytes: Buffer;
+  offset: number;
+}
+
+/** A quarter of a megabyte of whole lines from `from`. Empty when the file ends there. */
+export async function readLines(file: DiskFile, from: number, to: number): Promise<LinesChunk> {
+  if (from >= to) return { bytes: Buffer.alloc(0), offset: from };
+  for (let length = chunkBytes; ; length *= 4) {
+    const wanted = Math.min(length, to - from);
+    const read = await file.read(from, wanted);
+    const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
+    if (wanted === to - from || read.length < wanted) return { bytes, offset: from };
+    const end = bytes.lastIndexOf(10);
+    if (end !== -1) return { bytes: bytes.subarray(0, end + 1), offset: from };
+  }
+}
+
+/** @returns false when `onLine` wanted no more */
+export function eachLine({ bytes, offset }: LinesChunk, onLine: OnLine): boolean {
+  let start = 0;
+  for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
+    if (onLine(bytes.toString('utf8', start, end), offset + start, end + 1 - start, true) === false) return false;
+    start = end + 1;
+  }
+  return start === bytes.length || onLine(bytes.toString('utf8', start), offset + start, bytes.length - start, false) !== false;
 }
 
 interface OpenSegment {
@@ -40,6 +56,7 @@ export class SegmentFiles {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #open = new Map<number, OpenSegment>();
+  #isClosed = false;
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -67,7 +84,7 @@ export class SegmentFiles {
     } finally {
       found.users -= 1;
       if (found.users === 0 && this.#open.get(segment) !== found) await found.file.then((file) => file.close(), () => undefined);
-      else await this.#closeUnused(maxOpenFiles);
+      else await this.#closeUnused(this.#isClosed ? 0 : maxOpenFiles);
     }
   }
 
@@ -78,6 +95,7 @@ export class SegmentFiles {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#closeUnused(0);
   }
 
