@@ -99,6 +99,18 @@ describe('a process log', () => {
     await log.recover();
     expect(log.states.total.sum).toBe(3);
   });
+
+  it('leaves a short tail to the next recovery when it may, and writes a checkpoint for a longer one', async () => {
+    const { journal, log } = await openLog();
+    log.record([added(1), added(2)]);
+    expect(await log.hibernate({ keepTail: 2 })).toBe(true);
+    expect(await journal.lastCheckpoint('p')).toBeUndefined();
+    await log.recover();
+    expect(log.states.total.sum).toBe(3);
+    log.record([added(4)]);
+    expect(await log.hibernate({ keepTail: 2 })).toBe(true);
+    expect(await journal.lastCheckpoint('p')).toMatchObject({ seq: 3 });
+  });
 });
 
 describe('the replay engine', () => {
