@@ -37,7 +37,7 @@ const isFresh = (record) =>
  * Sources of the workspace are bundled; every other bare import is left to Node. Node looks from the bundle, which lies in the root's
  * node_modules: a package of which a workspace has a version of its own is therefore named by its place.
  */
-const npmPackagesAreExternal = {
+export const npmPackagesAreExternal = {
   name: 'npm-packages-are-external',
   setup(build) {
     const ours = {};

@@ -1,9 +1,13 @@
+import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { crashHarness } from '../crash-harness/crash-harness.ts';
+import { describeError } from '@cortex-runtime/core';
+
+import { crashHarness, CrashRunError } from '../crash-harness/crash-harness.ts';
 import { crashReportTable } from '../crash-harness/report-table.ts';
 
 const usage = `usage: npm run chaos -- [--kills 200] [--events 520] [--seed N] [--keep]
+       npm run chaos -- --mutants
 
 Kills a real host at random instants and judges what is left. Exit code 1 when a promise was broken.`;
 
@@ -34,4 +38,31 @@ export async function main(argv: readonly string[], paths: { command: string[]; 
   for (const { rule, message } of report.findings.slice(0, 50)) console.log(`✗ ${rule}: ${message}`);
   if (report.directory !== undefined) console.log(`kept: ${report.directory}`);
   return report.findings.length === 0 ? 0 : 1;
+}
+
+/** A host with a bug, built for one run. */
+export type BuildMutant = (name: string) => Promise<{ command: string[]; remove(): void }>;
+
+/** `npm run chaos -- --mutants`: each hand-made bug must be found. @returns the exit code: 1 when one lived */
+export async function mainMutants(names: readonly string[], build: BuildMutant, paths: { counterModule: string }): Promise<number> {
+  let lived = 0;
+  for (const name of names) {
+    const { command, remove } = await build(name);
+    let found: string;
+    try {
+      const report = await crashHarness({ ...paths, command, kills: 14, events: 48, seed: 7, drainMs: 15_000 });
+      const rules = [...new Set(report.findings.map(({ rule }) => rule))];
+      found = rules.join(', ');
+    } catch (error) {
+      if (!(error instanceof CrashRunError)) throw error;
+      rmSync(error.directory, { recursive: true, force: true });
+      found = `broke off: ${describeError(error.cause).slice(0, 80)}`;
+    } finally {
+      remove();
+    }
+    if (found === '') lived += 1;
+    console.log(`${found === '' ? '✗ lived ' : '✓ caught'} ${name}${found === '' ? '' : `: ${found}`}`);
+  }
+  console.log(`${names.length - lived} of ${names.length} caught`);
+  return lived === 0 ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { idGenerator } from '@cortex-runtime/core';
+import { CortexError, describeError, idGenerator } from '@cortex-runtime/core';
 import { nodeDisk, systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { FileJournal, soleOwnerLock, type JournalEntry } from '@cortex-runtime/journal';
 import { startFakeModelServer } from '@cortex-runtime/models/testing/fake-model-server';
@@ -62,6 +62,18 @@ export interface CrashReport {
   directory: string | undefined;
 }
 
+/** The host did not come up again, or did not finish. The data of the run is kept. */
+export class CrashRunError extends CortexError {
+  override readonly code = 'CRASH_RUN_FAILED';
+  override readonly retryable = false;
+  readonly directory: string;
+
+  constructor(seed: number, directory: string, cause: unknown) {
+    super(`the crash run with seed ${seed} broke off: ${describeError(cause)}; its data is in ${directory}`, { cause });
+    this.directory = directory;
+  }
+}
+
 const secret = 'a-secret-of-the-crash-harness';
 const token = 'a-token-of-the-crash-harness';
 const readyWithinMs = 60_000;
@@ -72,7 +84,7 @@ const readyWithinMs = 60_000;
  * The seed draws when events come and when the host is killed; what the operating system makes of that differs from run to run.
  *
  * @param onProgress - told of every kill
- * @throws when the host does not come up again, or does not finish within `drainMs`; what was broken is in `findings`
+ * @throws CrashRunError when the host does not come up again, or does not finish within `drainMs`; what was broken otherwise is in `findings`
  */
 export async function crashHarness(options: CrashHarnessOptions, onProgress: (line: string) => void = () => {}): Promise<CrashReport> {
   const settings = CrashHarnessOptions.parse(options);
@@ -83,7 +95,7 @@ export async function crashHarness(options: CrashHarnessOptions, onProgress: (li
     return await run(settings, directory, undo, onProgress);
   } catch (error) {
     isKept = true;
-    throw new Error(`the crash run with seed ${settings.seed} broke off; its data is in ${directory}`, { cause: error });
+    throw new CrashRunError(settings.seed, directory, error);
   } finally {
     for (const step of undo.reverse()) await step();
     if (!isKept) await rm(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -141,6 +153,8 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
   let killsWhileStarting = 0;
   for (let kill = 1; kill <= settings.kills; kill += 1) {
     const child = start();
+    // What is in the folder before an agent was ever there is not news to it.
+    if (kill === 1) await within(readyWithinMs, child.ready, () => `the host was not at work in time: ${child.said()}`);
     const due = Math.round((settings.events * kill) / settings.kills) - sent;
     const timers = Array.from({ length: due }, () => setTimeout(sendOne, random.next() * 1_500));
     const isEarly = kill > 1 && random.next() < 0.2;

@@ -24,7 +24,7 @@ function log(processId: string, ...entries: [entryType: string, data: JsonObject
 const event = (eventId: string, payload: JsonObject = {}): [string, JsonObject] => ['trigger_event', { event_id: eventId, trigger_type: 'webhook', payload }];
 const intent = (effectId: string, tool: string, onUnknown: string, attempt = 1): [string, JsonObject, string] => ['tool_call', { effect_id: effectId, tool, args: { value: effectId }, idempotency_key: effectId, attempt, on_unknown: onUnknown }, 'run'];
 const outcome = (effectId: string, more: JsonObject = {}): [string, JsonObject, string] => ['tool_result', { effect_id: effectId, content: 'ok', is_error: false, ...more }, 'run'];
-const closed = (eventId: string): [string, JsonObject] => ['invocation_result', { event_id: eventId, status: 'completed' }];
+const closed = (eventId: string): [string, JsonObject, string] => ['invocation_result', { event_id: eventId, status: 'completed' }, eventId === 'e-1' ? 'run' : eventId];
 
 const desk = () =>
   log(
@@ -46,7 +46,7 @@ const desk = () =>
     closed('e-1'),
   );
 
-const clock = () => log('clock', ...[0, 1, 2].flatMap((second) => [event(`c-${second}`, { scheduled_time: new Date(startAt + second * 1_000).toISOString() }), closed(`c-${second}`)]));
+const clock = () => log('clock', ...[0, 1, 2].flatMap((second): [string, JsonObject, string?][] => [event(`c-${second}`, { scheduled_time: new Date(startAt + second * 1_000).toISOString() }), closed(`c-${second}`)]));
 const files = () => log('files', event('f-1', { path: '/drop/a.txt' }), closed('f-1'));
 
 function good(): CrashEvidence {
@@ -86,6 +86,7 @@ const mutants: [name: string, rule: string, evidence: () => CrashEvidence][] = [
   ['an unknown effect that goes on without a decision', 'went-on-unasked', () => deskWith((all) => all.toSpliced(10, 1))],
   ['an effect that did not happen by word of a person and is begun again', 'went-on-unasked', () => deskWith((all) => all.map((entry) => (entry.entryType === 'effect_resolved' ? { ...entry, data: { ...entry.data, resolution: 'not-happened' } } : entry)).toSpliced(11, 0, asEntry(intent('add-1', 'counter__add_value', 'ask', 2))))],
   ['an unknown effect that nobody settled', 'effect-never-settled', () => deskWith((all) => all.toSpliced(10, 2))],
+  ['a run that goes on without an outcome', 'effect-without-outcome', () => deskWith((all) => all.toSpliced(9, 3))],
   ['a repetition with another key', 'unknown-effect-repeated', () => deskWith((all) => all.map((entry, index) => (index === 6 ? { ...entry, data: { ...entry.data, idempotency_key: 'other' } } : entry)))],
   ['a call executed after its outcome was recorded', 'executed-after-outcome', () => ({ ...good(), executions: [...good().executions, { tool: 'set_value', value: 'v-1', idempotencyKey: 'set-1', executedAt: startAt + 9_000 }] })],
   ['an unrepeatable call executed twice', 'executed-twice', () => ({ ...good(), executions: [...good().executions, { tool: 'add_value', value: 'v-2', idempotencyKey: 'add-1', executedAt: startAt + 8_200 }] })],

@@ -70,7 +70,7 @@ export function judgeCrashRun(evidence: CrashEvidence): { findings: CrashFinding
   const history = checkHistory(entries, { isFinal: true });
   const findings: CrashFinding[] = history.violations.map(({ rule, processId, seq, message }) => ({ rule, message: `${processId} ${seq}: ${message}` }));
   const effects = readEffects(entries);
-  findings.push(...eventFindings(evidence), ...occurrenceFindings(evidence), ...resolutionFindings(entries), ...executionFindings(evidence, effects), ...modelFindings(evidence, effects));
+  findings.push(...eventFindings(evidence), ...occurrenceFindings(evidence), ...resolutionFindings(entries), ...unfinishedFindings(entries), ...executionFindings(evidence, effects), ...modelFindings(evidence, effects));
 
   const of = (type: string) => entries.filter((entry) => entry.entryType === type);
   const settled = of('effect_resolved').map((entry) => entry.data['resolution']);
@@ -171,6 +171,19 @@ function resolutionFindings(entries: readonly JournalEntry[]): CrashFinding[] {
   }
   for (const id of waiting) findings.push({ rule: 'effect-never-settled', message: `effect ${id} is unknown and was never settled` });
   return findings;
+}
+
+/** A run that has a result knows how each of its effects ended. */
+function unfinishedFindings(entries: readonly JournalEntry[]): CrashFinding[] {
+  const open = new Map<string, string | undefined>();
+  const completed = new Set<string | undefined>();
+  for (const { entryType, data, runId } of entries) {
+    const id = String(data['effect_id']);
+    if (entryType === 'llm_call' || entryType === 'tool_call') open.set(id, runId);
+    else if (entryType === 'llm_result' || entryType === 'tool_result') open.delete(id);
+    else if (entryType === 'invocation_result') completed.add(runId);
+  }
+  return [...open].filter(([, runId]) => runId !== undefined && completed.has(runId)).map(([id]) => ({ rule: 'effect-without-outcome', message: `effect ${id} has no outcome, but its run has a result` }));
 }
 
 function executionFindings({ executions, unrepeatableTools }: CrashEvidence, effects: ReadonlyMap<string, EffectFacts>): CrashFinding[] {
