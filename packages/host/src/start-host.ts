@@ -9,7 +9,7 @@ import { createWebhookRoutes, cronScheduler } from '@cortex-runtime/triggers';
 
 import { buildRuntime } from './build-runtime.ts';
 import { collectManifests } from './collect-manifests.ts';
-import { ensureToken, readLogFile, removeHostFile, writeHostFile } from './data-directory/index.ts';
+import { ensureToken, openManifestCache, readLogFile, removeHostFile, writeHostFile } from './data-directory/index.ts';
 import type { HostConfig } from './host-config.ts';
 import { hostVersion } from './host-version.ts';
 import { hostLogger } from './log/host-logger.ts';
@@ -138,7 +138,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
       { once: true },
     );
 
-    await loadAndStart({ runtime, places, logger, progress, afterMs, isStopping: () => stopping !== undefined });
+    await loadAndStart({ runtime, places, dataDirectory, logger, progress, afterMs, isStopping: () => stopping !== undefined });
     if (phase === 'starting') phase = 'ready';
     return { url, port, token, dataDirectory, runtime, logger, stop: (reason) => stop(reason), stopped };
   } catch (error) {
@@ -149,6 +149,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
 
 async function loadAndStart(context: {
   runtime: AgentRuntime;
+  dataDirectory: string;
   places: Awaited<ReturnType<typeof collectManifests>>;
   logger: Logger;
   progress: (progress: HostProgress) => void;
@@ -158,9 +159,10 @@ async function loadAndStart(context: {
   const { runtime, places, logger, progress, afterMs } = context;
   const names: string[] = [];
   const errors: { file: string; error: unknown }[] = [];
+  const manifests = openManifestCache(context.dataDirectory);
   for (const { kind, path } of places) {
     if (kind === 'directory') {
-      const result = await runtime.loadDirectory(path);
+      const result = await runtime.loadDirectory(path, { cache: manifests.cache });
       names.push(...result.loaded);
       errors.push(...result.errors);
       continue;
@@ -177,6 +179,11 @@ async function loadAndStart(context: {
   const report = await runtime.startAll();
   logger.info({ started: report.started.length, failed: report.failed.length, skipped: report.skipped.length, after_ms: Math.round(afterMs()) }, 'agents at work');
   progress({ step: 'started', ...report, afterMs: afterMs() });
+  try {
+    manifests.save();
+  } catch (error) {
+    logger.warn({ problem: describeError(error) }, 'what the manifests say could not be kept; the next start reads them anew');
+  }
 }
 
 /** Waits for `work`, but not for ever: what has not ended by then goes on from the journal at the next start. */

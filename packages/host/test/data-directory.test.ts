@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { systemRandom } from '@cortex-runtime/core/node';
 
-import { ensureToken, isAlive, readHostFile, readLogFile, readToken, removeHostFile, writeHostFile } from '../src/data-directory/index.ts';
+import { ensureToken, isAlive, openManifestCache, readHostFile, readLogFile, readToken, removeHostFile, writeHostFile } from '../src/data-directory/index.ts';
 import { hostLogger } from '../src/log/host-logger.ts';
 import { rotatingFile } from '../src/log/rotating-file.ts';
 
@@ -106,5 +106,23 @@ describe('the log', () => {
     expect(JSON.stringify(lines)).not.toContain('canary');
     expect(problems).toHaveLength(1);
     expect(lines[1]).toMatchObject({ process: 'p' });
+  });
+});
+
+describe('the cache of manifests', () => {
+  it('keeps what was asked for, once there is enough of it to be worth it, and survives damage', () => {
+    const directory = temporaryDirectory();
+    const first = openManifestCache(directory);
+    first.cache.set('few', '{}');
+    first.save();
+    expect(existsSync(join(directory, 'manifests.json'))).toBe(false);
+    for (let index = 0; index < 200; index += 1) first.cache.set(`d${index}`, `{"n":${index}}`);
+    first.save();
+    expect(statSync(join(directory, 'manifests.json')).mode & 0o777).toBe(0o600);
+    const second = openManifestCache(directory);
+    expect(second.cache.get('d7')).toBe('{"n":7}');
+    expect(second.cache.get('never')).toBeUndefined();
+    writeFileSync(join(directory, 'manifests.json'), '{"d7":');
+    expect(openManifestCache(directory).cache.get('d7')).toBeUndefined();
   });
 });

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 
 import { describeError, InvalidInputError, type Timer } from '@cortex-runtime/core';
-import { loadDirectory, loadManifest, manifestDigest, manifestToProcessConfig, type ProcessConfig } from '@cortex-runtime/manifest';
+import { loadDirectory, loadManifest, manifestToProcessConfig, type ManifestCache, type ProcessConfig } from '@cortex-runtime/manifest';
 
 import { ProcessExistsError, ProcessNotFoundError } from '../errors.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
@@ -74,7 +75,7 @@ export class AgentRuntime {
     if (this.#processes.has(name)) throw new ProcessExistsError(name);
     const process = new AgentProcess(
       this.#deps,
-      { name, processId: options.processId ?? name, config, digest: manifestDigest(config), baseDirectory, journal, ...(options.source === undefined ? {} : { source: options.source }) },
+      { name, processId: options.processId ?? name, config, digest: configDigest(config), baseDirectory, journal, ...(options.source === undefined ? {} : { source: options.source }) },
       this.#options,
     );
     this.#processes.set(name, process);
@@ -88,8 +89,8 @@ export class AgentRuntime {
   }
 
   /** Registers every `*.agent` file of a directory. A bad file does not stop the others: it is reported. */
-  async loadDirectory(directory: string): Promise<{ loaded: string[]; errors: { file: string; error: unknown }[] }> {
-    const { manifests, errors } = await loadDirectory(directory, this.#manifestDeps());
+  async loadDirectory(directory: string, options: { cache?: ManifestCache } = {}): Promise<{ loaded: string[]; errors: { file: string; error: unknown }[] }> {
+    const { manifests, errors } = await loadDirectory(directory, { ...this.#manifestDeps(), ...options });
     const report: { loaded: string[]; errors: { file: string; error: unknown }[] } = { loaded: [], errors: errors.map(({ file, error }) => ({ file, error })) };
     for (const { filePath, manifest, config } of manifests) {
       try {
@@ -220,4 +221,9 @@ export class AgentRuntime {
       { keepAlive: false },
     );
   }
+}
+
+/** Tells whether a configuration changed. It may differ for two that mean the same (keys of a map in another order): then the same is deployed once more, which harms nobody. */
+function configDigest(config: ProcessConfig): string {
+  return createHash('sha256').update(JSON.stringify(config)).digest('hex');
 }

@@ -65,10 +65,15 @@ const maxScriptBytes = 1_000_000;
  */
 export async function readScript(disk: Disk, path: string): Promise<ModelScript> {
   let text: string;
+  const known = scriptsOf(disk);
+  let version: string;
   try {
     const found = await disk.stat(path);
     if (found === undefined) throw new ModelScriptUnreadableError(path, 'there is no such file');
     if (found.size > maxScriptBytes) throw new ModelScriptUnreadableError(path, `it has ${found.size} bytes, the limit is ${maxScriptBytes}`);
+    version = `${found.modifiedAt}:${found.size}`;
+    const same = known.get(path);
+    if (same?.version === version) return same.script;
     text = Buffer.from(await disk.readFile(path)).toString('utf8');
   } catch (error) {
     if (error instanceof ModelScriptUnreadableError) throw error;
@@ -83,5 +88,19 @@ export async function readScript(disk: Disk, path: string): Promise<ModelScript>
   } catch (error) {
     throw new ModelScriptUnreadableError(path, (error as Error).message, { cause: error });
   }
-  return parseDocument(ModelScript, raw ?? {}, `the model script ${path}`);
+  const script = parseDocument(ModelScript, raw ?? {}, `the model script ${path}`);
+  known.set(path, { version, script });
+  const [oldest] = known.keys();
+  if (known.size > keptScripts && oldest !== undefined) known.delete(oldest);
+  return script;
+}
+
+/** Scripts are shared: a fleet of thousands that answers from one file reads it once, and again when it has changed. */
+const scripts = new WeakMap<Disk, Map<string, { version: string; script: ModelScript }>>();
+const keptScripts = 100;
+
+function scriptsOf(disk: Disk): Map<string, { version: string; script: ModelScript }> {
+  const known = scripts.get(disk) ?? new Map<string, { version: string; script: ModelScript }>();
+  scripts.set(disk, known);
+  return known;
 }
