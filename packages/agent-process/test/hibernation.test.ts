@@ -1,4 +1,6 @@
 import { functionTool } from '@cortex-runtime/plugins';
+import { fixedClock } from '@cortex-runtime/testing';
+import { createWebhookRoutes } from '@cortex-runtime/triggers';
 import { describe, expect, it } from 'vitest';
 
 import { ProcessHibernatedError } from '../src/index.ts';
@@ -113,5 +115,72 @@ describe('rewind', () => {
     expect(again.status()).toMatchObject({ conversation_messages: 2, invocation_count: 2 });
     expect((await again.inject({ payload: 2, eventId: 'two' })).outcome).toBe('duplicate');
     await expect(again.rewind(100_000)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('rest', () => {
+  /** An agent that is woken by nothing but a distant occurrence of its calendar. */
+  const yearly = { triggers: [{ type: 'cron', cron_expression: '0 0 1 1 *' }] };
+
+  it('leaves of an agent that waits for its calendar one entry of the scheduler, and its status as it was', async () => {
+    const journal = await fileJournal(await temporaryDirectory());
+    const runtime = await testRuntime({ journal });
+    const process = await runtime.addProcess('yearly', testConfig(yearly));
+    await process.start();
+    const { hibernated: _, uptime_seconds: __, warnings: ___, ...before } = process.status();
+    await process.hibernate();
+    expect(process.isLive).toBe(true);
+    expect(process.status()).toMatchObject({ ...before, hibernated: true, trigger_count: 1 });
+    await expect(process.start()).rejects.toMatchObject({ code: 'PROCESS_STATE' });
+    expect((await process.readConfig()).triggers).toHaveLength(1);
+  });
+
+  it('is ended by an event, by resume, and by a stop', async () => {
+    const journal = await fileJournal(await temporaryDirectory());
+    const runtime = await testRuntime({ journal });
+    const process = await runtime.addProcess('yearly', testConfig(yearly));
+    await process.start();
+    await process.hibernate();
+    await process.inject({ payload: 1 });
+    await eventually(() => process.status().invocation_count === 1);
+    await eventually(() => process.hibernate());
+    await process.suspend();
+    await process.hibernate();
+    await process.resume();
+    await process.inject({ payload: 2 });
+    await eventually(() => process.status().invocation_count === 2);
+    await eventually(() => process.hibernate());
+    await process.stop();
+    expect(process.status()).toMatchObject({ state: 'stopped', trigger_count: 0 });
+    expect(process.isLive).toBe(false);
+    await process.start();
+    expect(process.status()).toMatchObject({ state: 'running', trigger_count: 1 });
+  });
+
+  it('ends when the occurrence is due, which then runs once', async () => {
+    const clock = fixedClock(Date.parse('2026-03-01T11:59:00Z'));
+    const journal = await fileJournal(await temporaryDirectory(), { clock });
+    const runtime = await testRuntime({ journal, clock });
+    const process = await runtime.addProcess('noon', testConfig({ triggers: [{ type: 'cron', cron_expression: '0 12 * * *' }] }));
+    await process.start();
+    await process.hibernate();
+    expect(process.isHibernating).toBe(true);
+    await clock.advance(59_000);
+    expect(process.isHibernating).toBe(true);
+    await clock.advance(2_000);
+    await eventually(() => process.status().invocation_count === 1);
+    const events = await process.readJournal({ entryType: 'trigger_event' });
+    expect(events.map((entry) => (entry.data['payload'] as { scheduled_time: string }).scheduled_time)).toEqual(['2026-03-01T12:00:00.000Z']);
+  });
+
+  it('is not for agents that something else than the calendar wakes', async () => {
+    const journal = await fileJournal(await temporaryDirectory());
+    const routes = createWebhookRoutes();
+    const runtime = await testRuntime({ journal, deps: { webhookRoutes: routes } });
+    const process = await runtime.addProcess('desk', testConfig({ triggers: [{ type: 'webhook', webhook_path: '/orders' }, ...yearly.triggers] }));
+    await process.start();
+    await process.hibernate();
+    expect(process.isHibernating).toBe(true);
+    expect(routes.find('desk', '/orders')).toBeDefined();
   });
 });

@@ -16,13 +16,10 @@ export function servedRuntime(runtime: AgentRuntime): ServedRuntime {
     startProcess: (name) => runtime.startProcess(name),
     stopProcess: (name) => runtime.stopProcess(name),
     restartProcess: (name) => runtime.restartProcess(name),
-    triggersOf: (name) =>
-      runtime.getProcess(name).config.triggers.map((config) => ({
-        id: triggerIdOf(config),
-        type: config.type,
-        source: 'config',
-        config: toDocument(TriggerConfig, maskSecret(config)) as object,
-      })),
+    triggersOf: async (name) => {
+      const { triggers } = await runtime.getProcess(name).readConfig();
+      return triggers.map((config) => ({ id: triggerIdOf(config), type: config.type, source: 'config', config: toDocument(TriggerConfig, maskSecret(config)) as object }));
+    },
   };
 }
 

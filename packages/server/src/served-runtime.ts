@@ -63,5 +63,5 @@ export interface ServedRuntime {
   stopProcess(name: string): Promise<void>;
   restartProcess(name: string): Promise<void>;
   /** The triggers of a process as configured, secrets as their references. */
-  triggersOf?(name: string): readonly { id: string; type: string; source: string; config: object }[];
+  triggersOf?(name: string): Promise<readonly { id: string; type: string; source: string; config: object }[]>;
 }

@@ -1,6 +1,6 @@
-import { describeError, InvalidInputError, type JsonObject, type JsonValue, type Logger } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
 import type { Journal, JournalEntry, JournalQuery, OwnJournalEntry } from '@cortex-runtime/journal';
-import type { ProcessConfig } from '@cortex-runtime/manifest';
+import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
 import type { TriggerEvent } from '@cortex-runtime/triggers';
 
 import { AgentContext } from '../context/agent-context.ts';
@@ -14,8 +14,9 @@ import { ProcessRecord } from './process-record.ts';
 import type { ProcessStatus } from './process-status.ts';
 import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
+import { beginRest, type Rest } from './rest.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { waitingEffects, type WaitingEffect } from './waiting-effects.ts';
+import { toldResult, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
 
 /** Who asked for a move: a process that an operator stopped stays stopped when the host starts again. */
 export type Initiator = 'operator' | 'host';
@@ -58,6 +59,8 @@ export class AgentProcess {
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
   #engine: ProcessEngine | undefined;
+  /** Stands for the engine while nothing but the calendar can wake the process. */
+  #rest: Rest | undefined;
   #brokenBecause: string | undefined;
   #operation: Promise<void> = Promise.resolve();
 
@@ -85,7 +88,7 @@ export class AgentProcess {
 
   /** True while its triggers listen and its mailbox is served. */
   get isLive(): boolean {
-    return this.#engine !== undefined;
+    return this.#engine !== undefined || this.#rest !== undefined;
   }
 
   get isHibernating(): boolean {
@@ -121,7 +124,45 @@ export class AgentProcess {
     const isIdle = () => engine === undefined || (engine.isIdle() && this.#deps.clock.now() - engine.usedAt >= idleMs);
     if (!isIdle() || !(await this.#record.hibernate())) return false;
     await engine?.release();
+    if (engine !== undefined) await this.#beginRest(engine);
     return true;
+  }
+
+  /** What is deployed, or will be with the next start, also while the process hibernates. */
+  async readConfig(): Promise<ProcessConfig> {
+    if (this.#deployment === undefined) await this.#record.wake();
+    return this.config;
+  }
+
+  #beginRest(engine: ProcessEngine): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.#engine !== engine || this.#record.isAwake) return;
+      this.#rest = beginRest(engine, { clock: this.#deps.clock, scheduler: this.#deps.scheduler, logger: this.#logger, rouse: () => this.#rouse() });
+      if (this.#rest === undefined) return;
+      this.#engine = undefined;
+      await engine.stop(0);
+    });
+  }
+
+  /** Makes the engine of a resting process anew. */
+  #rouse(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.#rest === undefined) return;
+      this.#endRest();
+      await this.wake();
+      await this.#begin();
+    });
+  }
+
+  #endRest(): void {
+    this.#rest?.end();
+    this.#rest = undefined;
+  }
+
+  /** The engine, roused when the process rests; undefined when it does not run. */
+  async #engaged(): Promise<ProcessEngine | undefined> {
+    if (this.#rest !== undefined) await this.#rouse();
+    return this.#engine;
   }
 
   /**
@@ -137,12 +178,13 @@ export class AgentProcess {
   async #start(options: { by?: Initiator; reason?: string }): Promise<void> {
     await this.#exclusive(async () => {
       await this.wake();
-      const isLeftOver = this.#engine === undefined && this.#brokenBecause === undefined;
+      const isLeftOver = !this.isLive && this.#brokenBecause === undefined;
       if (isLeftOver && this.lifecycle.state === ProcessState.STOPPING) await this.lifecycle.transition(ProcessState.STOPPED, { reason: 'the host ended while it was stopping' });
       if (isLeftOver && liveStates.includes(this.lifecycle.state)) {
         this.#record.write([{ entryType: 'process_recovered', data: { state: this.lifecycle.state, pending_events: this.#record.states.mailbox.pending_count } }]);
       } else await this.lifecycle.transition(ProcessState.STARTING, { reason: options.reason ?? 'start', metadata: { by: options.by ?? 'operator' } });
       await this.#begin();
+      for (const { path, message } of inactiveFeatures(this.config)) this.#logger.warn({ field: path }, message);
     });
   }
 
@@ -181,6 +223,7 @@ export class AgentProcess {
   async stop(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
     this.#restarts?.cancel();
     await this.#exclusive(async () => {
+      this.#endRest();
       await this.wake();
       const metadata = { by: options.by ?? 'operator' };
       const reason = options.reason ?? 'stop';
@@ -217,7 +260,7 @@ export class AgentProcess {
   async resume(): Promise<void> {
     await this.wake();
     await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'resumed' });
-    this.#engine?.kick();
+    (await this.#engaged())?.kick();
   }
 
   /**
@@ -228,8 +271,9 @@ export class AgentProcess {
   async inject(event: Partial<TriggerEvent> & { payload: JsonValue }): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }> {
     const eventId = event.eventId ?? this.#deps.createId();
     if (eventId.length === 0 || eventId.length > 500) throw new InvalidInputError('event_id', `must have 1 to 500 characters, got ${eventId.length}`);
-    if (this.#engine === undefined) throw new EventRefusedError(this.name, this.#brokenBecause ?? `it is ${this.state}`);
-    const outcome = await this.#engine.accept({
+    const engine = await this.#engaged();
+    if (engine === undefined) throw new EventRefusedError(this.name, this.#brokenBecause ?? `it is ${this.state}`);
+    const outcome = await engine.accept({
       triggerId: event.triggerId ?? 'inject',
       triggerType: event.triggerType ?? 'inject',
       eventId,
@@ -258,12 +302,12 @@ export class AgentProcess {
       summary: this.#record.summary(this.#deployment?.config),
       stateReason: this.#brokenBecause ?? this.#record.stateReason(),
       isHibernating: this.isHibernating,
-      isLanguageModel: engine?.isLanguageModel ?? true,
+      isLanguageModel: (engine ?? this.#rest)?.isLanguageModel ?? true,
       hasMemory: engine?.hasMemory ?? false,
-      triggerCount: engine?.triggerCount ?? 0,
-      filtered: engine?.filteredCount ?? 0,
+      triggerCount: (engine ?? this.#rest)?.triggerCount ?? 0,
+      filtered: (engine ?? this.#rest)?.filteredCount ?? 0,
       activeRuns: engine?.activeRuns ?? 0,
-      startedAt: engine === undefined ? undefined : this.#record.lifecycle().started_at,
+      startedAt: !this.isLive ? undefined : this.#record.lifecycle().started_at,
       now: this.#deps.clock.now(),
     });
   }
@@ -285,7 +329,7 @@ export class AgentProcess {
     if (letters.length > 0) {
       const entries = letters.map(({ event }): OwnJournalEntry => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by: options.by ?? 'operator' } }));
       await this.#record.write(entries).durable;
-      this.#engine?.kick();
+      (await this.#engaged())?.kick();
     }
     return letters.map(({ event }) => event.event_id);
   }
@@ -408,9 +452,4 @@ export class AgentProcess {
     this.#operation = next.catch(() => {});
     return next;
   }
-}
-
-/** What a person says a call gave, as the tool would have said it. */
-function toldResult(result: JsonValue): JsonObject {
-  return typeof result === 'string' ? { content: result, is_error: false } : { content: JSON.stringify(result), structured: result, is_error: false };
 }

@@ -35,6 +35,11 @@ export class Heartbeat {
     this.#timer = clock.setTimer(heartbeatIntervalMs, beat, { keepAlive: false });
   }
 
+  /** Whether it has anything to look after. */
+  get isBeating(): boolean {
+    return this.#timer !== undefined && !this.#stopped;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();

@@ -2,7 +2,7 @@ import { describeError, resolveDocument, resolveReferences, type Logger } from '
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { ModelProvider } from '@cortex-runtime/models';
 import type { ToolSource } from '@cortex-runtime/plugins';
-import { createTrigger, parseFilter, triggerIdOf, type TriggerConfig, type TriggerEvent, type TriggerMemory } from '@cortex-runtime/triggers';
+import { createTrigger, CronTrigger, parseFilter, triggerIdOf, type TriggerConfig, type TriggerEvent, type TriggerMemory } from '@cortex-runtime/triggers';
 
 import { TriggerListener } from '../triggers/trigger-listener.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
@@ -34,6 +34,17 @@ export class LiveProcess {
 
   get triggerCount(): number {
     return this.#listeners.length;
+  }
+
+  /** When the next of its triggers is due by the calendar; undefined when one of them is woken by something else, or counts occurrences that it skipped. */
+  calendar(): { dueAt: number | undefined } | undefined {
+    let dueAt: number | undefined;
+    for (const { trigger } of this.#listeners) {
+      if (!(trigger instanceof CronTrigger) || !trigger.isResumable) return undefined;
+      const next = trigger.nextDueAt;
+      if (next !== undefined && (dueAt === undefined || next < dueAt)) dueAt = next;
+    }
+    return { dueAt };
   }
 
   /** Builds the model and starts every trigger. When one fails, those that had started are stopped again and the error is thrown on. */

@@ -1,5 +1,5 @@
 import { assertJsonValue, CortexError, describeError, type Logger } from '@cortex-runtime/core';
-import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
+import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
 import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
 
@@ -91,6 +91,11 @@ export class ProcessEngine {
     return this.#memory !== undefined;
   }
 
+  /** When the calendar wakes the process next, if nothing but the calendar does and nothing in memory would be lost meanwhile. */
+  calendar(): { dueAt: number | undefined } | undefined {
+    return this.#memory === undefined && this.#heartbeat?.isBeating !== true ? this.#live.calendar() : undefined;
+  }
+
   get usedAt(): number {
     return this.#usedAt;
   }
@@ -116,12 +121,11 @@ export class ProcessEngine {
 
   /** Builds what the configuration names and starts the triggers. When something fails, nothing is left running and the error is thrown on. */
   async start(): Promise<void> {
-    const { deps, name, baseDirectory, record, lifecycle, logger } = this.#ports;
+    const { deps, name, baseDirectory, record, lifecycle } = this.#ports;
     const config = record.config();
     this.#memory = await deps.createMemory?.(config, { processName: name, baseDirectory });
     await this.#live.start(config);
     if (lifecycle.state === ProcessState.STARTING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
-    for (const { path, message } of inactiveFeatures(config)) logger.warn({ field: path }, message);
     this.#heartbeat = this.#createHeartbeat(config);
     await this.settleAwaiting();
     this.kick();

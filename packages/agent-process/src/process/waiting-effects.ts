@@ -1,4 +1,4 @@
-import type { JsonValue } from '@cortex-runtime/core';
+import type { JsonObject, JsonValue } from '@cortex-runtime/core';
 import type { Journal } from '@cortex-runtime/journal';
 
 import type { ProcessStates } from './process-projections.ts';
@@ -37,4 +37,9 @@ export async function waitingEffects(states: ProcessStates, journal: Journal, pr
     }
   }
   return waiting;
+}
+
+/** What a person says a call gave, as the tool would have said it. */
+export function toldResult(result: JsonValue): JsonObject {
+  return typeof result === 'string' ? { content: result, is_error: false } : { content: JSON.stringify(result), structured: result, is_error: false };
 }

@@ -29,6 +29,8 @@ export interface StartReport {
   skipped: { name: string; reason: string }[];
 }
 
+/** From this many processes on, the start of all of them saves memory. */
+const largeFleet = 500;
 const namePattern = /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/;
 /** Processes that are started or stopped at the same time. */
 const parallelOperations = 64;
@@ -166,6 +168,8 @@ export class AgentRuntime {
           return;
         }
         await process.start({ by: 'host' });
+        // In a large fleet those with nothing to do leave memory at once: all of them awake together would be the most that the host ever needs.
+        if (this.#options.hibernateAfterMs !== undefined && this.#processes.size >= largeFleet) await process.hibernate();
         report.started.push(name);
         options.onStarted?.(name);
       } catch (error) {

@@ -77,14 +77,15 @@ export async function startCommand(context: CommandContext, paths: readonly stri
     },
   });
 
-  const agents: StartedAgent[] = [...host.runtime.processes.values()].map((agent) => ({
-    name: agent.name,
-    state: agent.state,
-    config: agent.config,
-    source: agent.source,
-    isLanguageModel: agent.status().is_language_model,
-    warnings: agent.status().warnings,
-  }));
+  const agents: StartedAgent[] = [];
+  // A fleet is not listed agent by agent: `cortex status` does that, page by page.
+  if (host.runtime.processes.size <= listedAgents) {
+    for (const agent of host.runtime.processes.values()) {
+      const config = await agent.readConfig();
+      const { is_language_model: isLanguageModel, warnings } = agent.status();
+      agents.push({ name: agent.name, state: agent.state, config, source: agent.source, isLanguageModel, warnings });
+    }
+  } else if (!isJson) say(`${host.runtime.processes.size} agents: see them with "${commandName(context.entry)} status"`);
   for (const agent of host.runtime.processes.values()) names.set(agent.processId, agent.name);
   if (!isJson) for (const line of agentLines(agents, { url: host.url, colors, workingDirectory: context.workingDirectory, command: commandName(context.entry) })) say(line);
   isAtWork = true;
@@ -97,6 +98,9 @@ export async function startCommand(context: CommandContext, paths: readonly stri
   say('the host has stopped');
   return exitCode;
 }
+
+/** More agents than this are counted, not listed. */
+const listedAgents = 50;
 
 /** How the person at the terminal calls us: a clone has no `cortex` on the path. */
 function commandName(entry: string): string {

@@ -17,7 +17,7 @@ export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteA
     if (deps.phase() === 'draining' || (route === undefined && deps.phase() === 'starting')) {
       throw new HttpError(503, 'NOT_READY', 'the host is starting or stopping; deliver again later', { headers: { 'retry-after': '2' } });
     }
-    if (route === undefined && isConfigured(deps.runtime, processName, path)) {
+    if (route === undefined && (await isConfigured(deps.runtime, processName, path))) {
       throw new HttpError(503, 'PROCESS_NOT_RUNNING', 'the agent does not run now; deliver again later', { headers: { 'retry-after': '30' } });
     }
     if (route === undefined) throw new HttpError(404, 'WEBHOOK_NOT_FOUND', 'no agent has a webhook here');
@@ -36,9 +36,9 @@ export function hookRoutes(app: FastifyInstance, { deps }: RouteContext, remoteA
 }
 
 /** Whether an agent that does not run now would have this webhook: its senders should come back instead of giving up. */
-function isConfigured(runtime: ServedRuntime, processName: string, path: string): boolean {
+async function isConfigured(runtime: ServedRuntime, processName: string, path: string): Promise<boolean> {
   if (!runtime.listProcesses().some(({ name }) => name === processName)) return false;
-  return (runtime.triggersOf?.(processName) ?? []).some(({ type, config }) => type === 'webhook' && (config as { webhook_path?: unknown }).webhook_path === path);
+  return ((await runtime.triggersOf?.(processName)) ?? []).some(({ type, config }) => type === 'webhook' && (config as { webhook_path?: unknown }).webhook_path === path);
 }
 
 function splitHookPath(url: string): { processName: string; path: string } {

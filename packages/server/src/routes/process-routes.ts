@@ -31,9 +31,9 @@ export const processRoutes: RouteGroup = (app, context) => {
     });
   }
 
-  app.get('/processes/:name/triggers', (request) => {
+  app.get('/processes/:name/triggers', async (request) => {
     const { name } = processOf(context, request);
-    const triggers = runtime.triggersOf?.(name) ?? [];
+    const triggers = (await runtime.triggersOf?.(name)) ?? [];
     return { name, triggers, count: triggers.length };
   });
 };

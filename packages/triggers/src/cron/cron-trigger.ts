@@ -54,6 +54,11 @@ export class CronTrigger implements BaseTrigger {
     return this.#due[0]?.at ?? this.#schedule.next(Math.max(this.#cursor, this.#deps.clock.now()));
   }
 
+  /** Whether a trigger that is made anew would go on exactly as this one: occurrences that were skipped for overlap are remembered here only. */
+  get isResumable(): boolean {
+    return this.#policy.overlap !== 'skip';
+  }
+
   start(): Promise<void> {
     if (this.#isActive) return Promise.resolve();
     this.#isActive = true;
