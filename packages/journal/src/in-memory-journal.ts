@@ -71,7 +71,7 @@ export class InMemoryJournal implements Journal {
       const entry: Omit<JournalEntry, 'hash'> = { seq: lines.seq + 1, id: this.#deps.createId(), processId, timestamp, entryType, data };
       if (runId !== undefined) entry.runId = runId;
       if (cause !== undefined) entry.cause = cause;
-      const { hash } = encodeLine(entry, { more: false }, lines.hash);
+      const { hash } = encodeLine(entry, undefined, undefined, false, lines.hash);
       lines.seq += 1;
       lines.hash = hash;
       lines.entries.push(JSON.stringify({ ...entry, hash }));

@@ -40,7 +40,8 @@ export function runWithSyscallFaults(script: string, args: readonly string[], pa
   const child = spawn(
     'strace',
     ['-f', '-qq', '-o', '/dev/null', ...path.flatMap((each) => ['-P', each]), '-e', `trace=${syscalls.join()}`, ...faults.flatMap((fault) => ['-e', injection(fault)]), process.execPath, script, ...args],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    // strace counts for each thread: with one thread for files, `nth` is the nth of the program.
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, UV_THREADPOOL_SIZE: '1' } },
   );
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

@@ -43,15 +43,15 @@ function chainHash(previousHash: string, body: string): string {
  *
  * The hash comes last and has a fixed length, so that whoever verifies hashes the bytes that are there and never writes the JSON again.
  */
-export function encodeLine(entry: Omit<JournalEntry, 'hash'>, links: LineLinks, previousHash: string): { line: string; hash: string } {
+export function encodeLine(entry: Omit<JournalEntry, 'hash'>, prev: Location | undefined, batch: number | undefined, more: boolean, previousHash: string): { line: string; hash: string } {
   let body = `{"v":${recordVersion},"seq":${entry.seq},"id":${JSON.stringify(entry.id)},"process_id":${JSON.stringify(entry.processId)}` +
     `,"timestamp":"${entry.timestamp}","entry_type":${JSON.stringify(entry.entryType)}`;
   if (entry.runId !== undefined) body += `,"run_id":${JSON.stringify(entry.runId)}`;
   if (entry.cause !== undefined) body += `,"cause":${JSON.stringify(entry.cause)}`;
   body += `,"data":${JSON.stringify(entry.data)}`;
-  if (links.prev !== undefined) body += `,"prev":"${links.prev.segment}:${links.prev.offset}"`;
-  if (links.batch !== undefined) body += `,"batch":${links.batch}`;
-  if (links.more) body += ',"more":true';
+  if (prev !== undefined) body += `,"prev":"${prev.segment}:${prev.offset}"`;
+  if (batch !== undefined) body += `,"batch":${batch}`;
+  if (more) body += ',"more":true';
   const hash = chainHash(previousHash, body);
   return { line: `${body},"hash":"${hash}"}`, hash };
 }

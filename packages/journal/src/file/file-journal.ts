@@ -159,28 +159,31 @@ export class FileJournal implements Journal {
     let { seq, hash } = head ?? { seq: 0, hash: zeroHash };
     let prev = head === undefined ? undefined : { segment: head.segment, offset: head.offset };
     let { offset } = place;
-    const lines: { line: string; bytes: number }[] = [];
+    const lines: string[] = [];
+    const lengths: number[] = [];
     const entries: JournalEntry[] = [];
-    for (const [index, each] of given.entries()) {
+    const last = given.length - 1;
+    for (let index = 0; index <= last; index += 1) {
+      const { entryType, runId, cause, data: asGiven } = given[index] as NewJournalEntry;
       seq += 1;
-      const { entryType, runId, cause } = each;
-      const data = this.#deps.redact === undefined ? each.data : this.#deps.redact(each.data);
-      const entry: Omit<JournalEntry, 'hash'> = { seq, id: this.#deps.createId(), processId, timestamp, entryType, data };
+      const data = this.#deps.redact === undefined ? asGiven : this.#deps.redact(asGiven);
+      const entry: JournalEntry = { seq, id: this.#deps.createId(), processId, timestamp, entryType, data, hash };
       if (runId !== undefined) entry.runId = runId;
       if (cause !== undefined) entry.cause = cause;
-      const links = { more: index < given.length - 1, ...(prev === undefined ? {} : { prev }), ...(index === 0 && place.batch !== undefined ? { batch: place.batch } : {}) };
-      const encoded = encodeLine(entry, links, hash);
+      const encoded = encodeLine(entry, prev, index === 0 ? place.batch : undefined, index < last, hash);
       const bytes = Buffer.byteLength(encoded.line) + 1;
       if (bytes > this.#settings.maxEntryBytes) {
         throw new InvalidInputError('data', `makes an entry of ${bytes} bytes (${entryType} of process ${processId}); the journal takes up to ${this.#settings.maxEntryBytes}: keep large content elsewhere and record where`);
       }
-      hash = encoded.hash;
-      lines.push({ line: encoded.line, bytes });
-      entries.push({ ...entry, hash });
+      ({ hash } = encoded);
+      entry.hash = hash;
+      entries.push(entry);
+      lines.push(encoded.line);
+      lengths.push(bytes);
       prev = { segment: place.segment, offset };
       offset += bytes;
     }
-    for (const [index, { line, bytes }] of lines.entries()) this.#writer.push(line, bytes, index === 0 && place.batch !== undefined);
+    for (let index = 0; index <= last; index += 1) this.#writer.push(lines[index] ?? '', lengths[index] ?? 0, index === 0 && place.batch !== undefined);
     table.setHead(processId, seq, hash, place.segment, prev?.offset ?? place.offset);
     this.#isChanged = true;
     return { entries, durable: this.#writer.flushed() };
