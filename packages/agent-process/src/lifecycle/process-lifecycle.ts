@@ -40,6 +40,11 @@ export class ProcessLifecycle {
     this.#logger = logger;
   }
 
+  /** Whether anybody listens to its moves. */
+  get isObserved(): boolean {
+    return (this.#listeners?.size ?? 0) > 0;
+  }
+
   get state(): ProcessState {
     return this.#store.read().state;
   }

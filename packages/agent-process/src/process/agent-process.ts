@@ -9,12 +9,13 @@ import { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
 import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dependencies.ts';
 import { deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
+import { LazyLogger } from './lazy-logger.ts';
 import { idleReason, ProcessEngine } from './process-engine.ts';
 import { ProcessRecord } from './process-record.ts';
 import type { ProcessStatus } from './process-status.ts';
 import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
-import { beginRest, type Rest } from './rest.ts';
+import { Rest } from './rest.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { toldResult, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
 
@@ -44,7 +45,6 @@ const liveStates: readonly ProcessState[] = [ProcessState.STARTING, ProcessState
 export class AgentProcess {
   readonly name: string;
   readonly processId: string;
-  readonly lifecycle: ProcessLifecycle;
   /** Path of the manifest that it was loaded from. */
   readonly source: string | undefined;
   readonly #baseDirectory: string;
@@ -58,6 +58,7 @@ export class AgentProcess {
   #subscribers: Set<(update: ProcessUpdate) => void> | undefined;
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
+  #lifecycle: ProcessLifecycle | undefined;
   #engine: ProcessEngine | undefined;
   /** Stands for the engine while nothing but the calendar can wake the process. */
   #rest: Rest | undefined;
@@ -73,17 +74,22 @@ export class AgentProcess {
     this.#canHibernate = init.config.journal.level !== 'none' && init.config.journal.backend === 'file';
     this.#deployment = { config: init.config, digest: init.digest };
     this.#deps = deps;
-    this.#logger = deps.logger.child({ process: init.name });
+    this.#logger = new LazyLogger(deps.logger, { process: init.name });
     this.#record = new ProcessRecord({ journal: init.journal, clock: deps.clock }, { processId: init.processId, level: init.config.journal.level, checkpointEvery: options.checkpointEvery ?? 500 });
-    this.lifecycle = new ProcessLifecycle(
-      init.processId,
+  }
+
+  /** The state machine. Made when it is asked for. */
+  get lifecycle(): ProcessLifecycle {
+    this.#lifecycle ??= new ProcessLifecycle(
+      this.processId,
       { read: () => this.#record.lifecycle(), record: (move) => this.#record.write([{ entryType: 'state_transition', data: { ...move } }]).durable },
       this.#logger,
     );
+    return this.#lifecycle;
   }
 
   get state(): ProcessState {
-    return this.#brokenBecause === undefined ? this.lifecycle.state : ProcessState.FAILED;
+    return this.#brokenBecause === undefined ? this.#record.lifecycle().state : ProcessState.FAILED;
   }
 
   /** True while its triggers listen and its mailbox is served. */
@@ -137,11 +143,17 @@ export class AgentProcess {
   #beginRest(engine: ProcessEngine): Promise<void> {
     return this.#exclusive(async () => {
       if (this.#engine !== engine || this.#record.isAwake) return;
-      this.#rest = beginRest(engine, { clock: this.#deps.clock, scheduler: this.#deps.scheduler, logger: this.#logger, rouse: () => this.#rouse() });
+      this.#rest = Rest.begin(engine, this.#deps, this.#alarm());
       if (this.#rest === undefined) return;
       this.#engine = undefined;
       await engine.stop(0);
+      if (this.#lifecycle?.isObserved === false) this.#lifecycle = undefined;
     });
+  }
+
+  /** Made where no engine is in sight: what outlives it must not hold it. */
+  #alarm(): () => void {
+    return () => void this.#rouse().catch((error: unknown) => this.#logger.error({ error: describeError(error) }, 'a resting process could not be roused'));
   }
 
   /** Makes the engine of a resting process anew. */
