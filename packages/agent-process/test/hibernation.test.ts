@@ -1,5 +1,5 @@
 import { functionTool } from '@cortex-runtime/plugins';
-import { fixedClock } from '@cortex-runtime/testing';
+import { fixedClock } from '@cortex-runtime/core/testing';
 import { createWebhookRoutes } from '@cortex-runtime/triggers';
 import { describe, expect, it } from 'vitest';
 

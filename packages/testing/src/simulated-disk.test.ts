@@ -2,7 +2,7 @@ import { idGenerator } from '@cortex-runtime/core';
 import { FileJournal, openDataDirectoryLock, soleOwnerLock, verifyJournal, type JournalEntry, type ProcessTable } from '@cortex-runtime/journal';
 import { describe, expect, it } from 'vitest';
 
-import { fixedClock } from './fixed-clock.ts';
+import { fixedClock } from '@cortex-runtime/core/testing';
 import { seededRandom } from './seeded-random.ts';
 import { simulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@cortex-runtime/core';
+import { fixedClock } from '@cortex-runtime/core/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { manualClock } from '../test/manual-clock.ts';
 import { triggerConfig, triggerRig } from '../test/trigger-rig.ts';
 import {
   createTrigger, createTriggerRegistry, CronTrigger, EventTrigger, FileWatchTrigger, MessageTrigger, registeredTriggerTypes, registerTriggerType, triggerIdOf, unregisterTriggerType,
@@ -12,7 +12,7 @@ const custom: BaseTrigger = { triggerId: 'q', triggerType: 'sqs', start: () => P
 
 describe('createTrigger', () => {
   it('makes each built-in type', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     const subscribe = () => Promise.resolve(() => Promise.resolve());
     const all = { ...deps, eventBus: { subscribe }, broker: { subscribe } };
     expect(createTrigger(triggerConfig({ type: 'cron', cron_expression: '@daily' }), all)).toBeInstanceOf(CronTrigger);
@@ -23,18 +23,18 @@ describe('createTrigger', () => {
   });
 
   it('says what an unknown type probably meant, and which there are', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     expect(() => createTrigger(triggerConfig({ type: 'webhok' }), deps)).toThrow(/did you mean "webhook"\? registered types are cron, event, file_watch, message, webhook/);
   });
 
   it('says which host setting an event or a message trigger needs', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     expect(() => createTrigger(triggerConfig({ type: 'event', event_type: 'a' }), deps)).toThrow(/eventBus/);
     expect(() => createTrigger(triggerConfig({ type: 'message', topic: 'a' }), deps)).toThrow(/broker/);
   });
 
   it('makes registered types, until they are taken away again', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     registerTriggerType('sqs', () => custom);
     onTestFinished(() => void unregisterTriggerType('sqs'));
     expect(registeredTriggerTypes()).toEqual(['cron', 'event', 'file_watch', 'message', 'sqs', 'webhook']);
@@ -101,7 +101,7 @@ describe('EventTrigger and MessageTrigger', () => {
   type Handler = (event: { eventType: string; eventId: string; source: string; data: JsonValue; cause?: readonly string[] }) => Promise<void>;
 
   it('lets the bus acknowledge an event only when it is durable', async () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     let handler: Handler = () => Promise.resolve();
     let isSubscribed = false;
     const trigger = new EventTrigger(
@@ -124,7 +124,7 @@ describe('EventTrigger and MessageTrigger', () => {
   });
 
   it('says so when it can not subscribe', async () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     const trigger = new MessageTrigger({ ...deps, broker: { subscribe: () => Promise.reject(new Error('no route to host')) } }, triggerConfig({ type: 'message', topic: 't' }));
     await expect(trigger.start()).rejects.toMatchObject({ code: 'TRIGGER_ERROR', retryable: true });
     await expect(trigger.waitForNext()).rejects.toMatchObject({ code: 'TRIGGER_STOPPED' });

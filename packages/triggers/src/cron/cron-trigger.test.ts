@@ -1,6 +1,6 @@
+import { fixedClock, type FixedClock } from '@cortex-runtime/core/testing';
 import { describe, expect, it } from 'vitest';
 
-import { manualClock, type ManualClock } from '../../test/manual-clock.ts';
 import { RecordedMemory, triggerConfig, triggerRig } from '../../test/trigger-rig.ts';
 import type { TriggerEvent } from '../trigger-event.ts';
 import { CronTrigger } from './cron-trigger.ts';
@@ -9,7 +9,7 @@ const start = Date.UTC(2026, 0, 1);
 const minute = 60_000;
 
 interface Host {
-  clock: ManualClock;
+  clock: FixedClock;
   memory: RecordedMemory;
   trigger: CronTrigger;
   times(): string[];
@@ -17,8 +17,8 @@ interface Host {
 }
 
 /** A host that takes every event at once, and whose mailbox takes each id once. */
-async function cronHost(document: Record<string, unknown>, options: { clock?: ManualClock; memory?: RecordedMemory } = {}): Promise<Host> {
-  const clock = options.clock ?? manualClock(start);
+async function cronHost(document: Record<string, unknown>, options: { clock?: FixedClock; memory?: RecordedMemory } = {}): Promise<Host> {
+  const clock = options.clock ?? fixedClock(start);
   const { deps, memory } = triggerRig(clock, options.memory === undefined ? {} : { memory: options.memory });
   memory.firstStart ??= clock.now();
   const trigger = new CronTrigger(deps, triggerConfig({ type: 'cron', id: 'tick', cron_expression: '* * * * *', ...document }));
@@ -181,7 +181,7 @@ describe('CronTrigger', () => {
   });
 
   it('offers a rejected occurrence again after the time that was asked for', async () => {
-    const clock = manualClock(start);
+    const clock = fixedClock(start);
     const { deps } = triggerRig(clock);
     const trigger = new CronTrigger(deps, triggerConfig({ type: 'cron', id: 'tick', cron_expression: '* * * * *' }));
     await trigger.start();
@@ -197,7 +197,7 @@ describe('CronTrigger', () => {
   });
 
   it('rejects the waiting call when it is stopped, and can be started again', async () => {
-    const clock = manualClock(start);
+    const clock = fixedClock(start);
     const { deps } = triggerRig(clock);
     const trigger = new CronTrigger(deps, triggerConfig({ type: 'cron', cron_expression: '@daily' }));
     await expect(trigger.waitForNext()).rejects.toThrow(/is stopped/);
@@ -211,7 +211,7 @@ describe('CronTrigger', () => {
   });
 
   it('refuses a configuration without an expression, or with one that can not be read', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     expect(() => new CronTrigger(deps, triggerConfig({ type: 'cron' }))).toThrow(/needs cron_expression/);
     expect(() => new CronTrigger(deps, triggerConfig({ type: 'cron', cron_expression: '0 0 30 2 *' }))).toThrow(/cron_expression/);
   });

@@ -1,8 +1,8 @@
+import { fixedClock } from '@cortex-runtime/core/testing';
 import { systemClock } from '@cortex-runtime/core/node';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { manualClock } from '../../test/manual-clock.ts';
 import { cronScheduler } from './heap-scheduler.ts';
 
 const dayMs = 86_400_000;
@@ -10,7 +10,7 @@ const dayMs = 86_400_000;
 describe('cronScheduler', () => {
   it('fires in order of due time, never early and each once', async () => {
     await fc.assert(fc.asyncProperty(fc.array(fc.record({ delay: fc.integer({ min: -1_000, max: 500_000 }), cancels: fc.boolean() }), { maxLength: 60 }), async (jobs) => {
-      const clock = manualClock();
+      const clock = fixedClock();
       const start = clock.now();
       const scheduler = cronScheduler(clock);
       const fired: number[] = [];
@@ -28,7 +28,7 @@ describe('cronScheduler', () => {
 
   // C1
   it('waits beyond 2^31 ms without spinning', async () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     let fired = 0;
     const scheduler = cronScheduler(clock, { maxSleepMs: 10 * dayMs });
     const dueAt = clock.now() + 2 ** 31 + 5;
@@ -41,12 +41,12 @@ describe('cronScheduler', () => {
   });
 
   it('refuses times that are none', () => {
-    const scheduler = cronScheduler(manualClock());
+    const scheduler = cronScheduler(fixedClock());
     for (const dueAt of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) expect(() => scheduler.at(dueAt, () => {})).toThrow(/dueAt/);
   });
 
   it('fires what is past on the next turn, not at once', async () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     let fired = 0;
     cronScheduler(clock).at(0, () => (fired += 1));
     expect(fired).toBe(0);
@@ -56,7 +56,7 @@ describe('cronScheduler', () => {
 
   // C2
   it('notices a clock set forward within a minute', async () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     let fired = 0;
     cronScheduler(clock).at(clock.now() + 3_600_000, () => (fired += 1));
     clock.jump(3_600_000);
@@ -65,7 +65,7 @@ describe('cronScheduler', () => {
   });
 
   it('waits for the wall clock when it is set back', async () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     let fired = 0;
     cronScheduler(clock).at(clock.now() + 60_000, () => (fired += 1));
     clock.jump(-3_600_000);
@@ -76,7 +76,7 @@ describe('cronScheduler', () => {
   });
 
   it('has one timer, whatever the number of schedules', () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     const scheduler = cronScheduler(clock);
     for (let index = 0; index < 1_000; index += 1) scheduler.at(clock.now() + ((index * 7_919) % 1_000), () => {});
     expect(clock.pending()).toEqual([0]);
@@ -87,7 +87,7 @@ describe('cronScheduler', () => {
   });
 
   it('goes on with the others when a callback throws', async () => {
-    const clock = manualClock();
+    const clock = fixedClock();
     const scheduler = cronScheduler(clock);
     let fired = 0;
     scheduler.at(clock.now() + 10, () => {

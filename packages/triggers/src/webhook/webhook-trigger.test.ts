@@ -1,8 +1,8 @@
+import { fixedClock, type FixedClock } from '@cortex-runtime/core/testing';
 import { createHmac } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { manualClock, type ManualClock } from '../../test/manual-clock.ts';
 import { triggerConfig, triggerRig } from '../../test/trigger-rig.ts';
 import type { TriggerEvent } from '../trigger-event.ts';
 import type { WebhookResponse, WebhookRoutes } from './webhook-routes.ts';
@@ -14,7 +14,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const hmac = (key: string, ...parts: string[]) => createHmac('sha256', key).update(parts.join('')).digest('hex');
 
 interface Hook {
-  clock: ManualClock;
+  clock: FixedClock;
   trigger: WebhookTrigger;
   routes: WebhookRoutes;
   taken: TriggerEvent[];
@@ -23,7 +23,7 @@ interface Hook {
 
 /** A webhook in front of a mailbox that takes each event id once. */
 async function hook(document: Record<string, unknown> = {}, options: { takes?: boolean; filters?: boolean } = {}): Promise<Hook> {
-  const clock = manualClock(start);
+  const clock = fixedClock(start);
   const { deps } = triggerRig(clock);
   const trigger = new WebhookTrigger(deps, triggerConfig({ type: 'webhook', id: 'hook', ...document }));
   const taken: TriggerEvent[] = [];
@@ -128,7 +128,7 @@ describe('WebhookTrigger signatures', () => {
   });
 
   it('is not made with a secret that is still a reference, or with a scheme and no secret', () => {
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     expect(() => new WebhookTrigger(deps, triggerConfig({ type: 'webhook', hmac_secret: '${HOOK_SECRET}' }))).toThrow(/reference/);
     expect(() => new WebhookTrigger(deps, triggerConfig({ type: 'webhook', signature_scheme: 'github' }))).toThrow(/no hmac_secret/);
     expect(() => new WebhookTrigger(deps, triggerConfig({ type: 'webhook', hmac_secret: ' \n ' }))).toThrow(/one to three keys/);
@@ -279,7 +279,7 @@ describe('WebhookTrigger', () => {
 
   it('gives each process one webhook per path, and takes it away when stopped', async () => {
     const { trigger, routes } = await hook();
-    const { deps } = triggerRig(manualClock());
+    const { deps } = triggerRig(fixedClock());
     const second = new WebhookTrigger({ ...deps, webhookRoutes: routes }, triggerConfig({ type: 'webhook' }));
     await expect(second.start()).rejects.toThrow(/has a webhook at \/webhook already/);
     await trigger.stop();

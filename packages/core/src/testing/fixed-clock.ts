@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@cortex-runtime/core';
+import type { Clock, Timer } from '../clock.ts';
 
 /**
  * A clock that stands still until it is told otherwise, for tests of anything that takes a `Clock`.

@@ -1,6 +1,6 @@
-import { sleep } from '@cortex-runtime/core';
 import { describe, expect, it } from 'vitest';
 
+import { sleep } from '../clock.ts';
 import { fixedClock } from './fixed-clock.ts';
 
 describe('fixedClock', () => {
