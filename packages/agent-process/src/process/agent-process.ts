@@ -1,14 +1,15 @@
 import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
-import type { Journal, JournalEntry, JournalQuery, OwnJournalEntry } from '@cortex-runtime/journal';
+import type { Journal, JournalEntry, JournalQuery } from '@cortex-runtime/journal';
 import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
 import type { TriggerEvent } from '@cortex-runtime/triggers';
 
 import { AgentContext } from '../context/agent-context.ts';
-import { EventRefusedError, FeatureNotAvailableError, ProcessHibernatedError, UnknownEffectError } from '../errors.ts';
+import { EventRefusedError, FeatureNotAvailableError, ProcessHibernatedError } from '../errors.ts';
 import { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
 import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dependencies.ts';
-import { deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
+import { liveStates, type AgentProcessInit, type Initiator } from './agent-process-init.ts';
+import { clearDeadLetters, deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
 import { LazyLogger } from './lazy-logger.ts';
 import { idleReason, ProcessEngine } from './process-engine.ts';
 import { ProcessRecord } from './process-record.ts';
@@ -17,24 +18,8 @@ import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
 import { Rest } from './rest.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { toldResult, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
-
-/** Who asked for a move: a process that an operator stopped stays stopped when the host starts again. */
-export type Initiator = 'operator' | 'host';
-
-export interface AgentProcessInit {
-  name: string;
-  processId: string;
-  config: ProcessConfig;
-  digest: string;
-  /** Path of the manifest. */
-  source?: string;
-  baseDirectory: string;
-  journal: Journal;
-}
-
-/** States in which a process is taken up where a crash left it, without a new start. */
-const liveStates: readonly ProcessState[] = [ProcessState.STARTING, ProcessState.RUNNING, ProcessState.SUSPENDED, ProcessState.AWAITING];
+import { Subscribers } from './subscribers.ts';
+import { resolveWaitingEffect, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
 
 /**
  * A long-running agent. What it is and knows is the fold of its journal; this class decides and records.
@@ -55,7 +40,7 @@ export class AgentProcess {
   readonly #record: ProcessRecord;
   /** Made when the process fails for the first time. */
   #restarts: RestartPolicy | undefined;
-  #subscribers: Set<(update: ProcessUpdate) => void> | undefined;
+  #subscribers: Subscribers | undefined;
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
   #lifecycle: ProcessLifecycle | undefined;
@@ -126,7 +111,7 @@ export class AgentProcess {
   async hibernate(idleMs = 0): Promise<boolean> {
     const engine = this.#engine;
     if (!this.#record.isAwake) return true;
-    if (!this.#canHibernate || (this.#subscribers?.size ?? 0) > 0) return false;
+    if (!this.#canHibernate || this.#subscribers?.isEmpty === false) return false;
     const isIdle = () => engine === undefined || (engine.isIdle() && this.#deps.clock.now() - engine.usedAt >= idleMs);
     if (!isIdle() || !(await this.#record.hibernate())) return false;
     await engine?.release();
@@ -213,7 +198,7 @@ export class AgentProcess {
       record: this.#record,
       lifecycle: this.lifecycle,
       brokenBecause: () => this.#brokenBecause,
-      publish: (update) => this.#publish(update),
+      publish: (update) => this.#subscribers?.publish(update),
       onFailing: (reason) => this.#fail(reason),
       onIdle: () => this.suspend(idleReason),
       onLifetime: () => this.#onLifetime(),
@@ -299,9 +284,8 @@ export class AgentProcess {
 
   /** Calls `listener` with every piece of every answer. @returns ends the subscription */
   subscribe(listener: (update: ProcessUpdate) => void): () => void {
-    this.#subscribers ??= new Set();
-    this.#subscribers.add(listener);
-    return () => this.#subscribers?.delete(listener);
+    this.#subscribers ??= new Subscribers(this.#logger);
+    return this.#subscribers.add(listener);
   }
 
   status(): ProcessStatus {
@@ -337,21 +321,15 @@ export class AgentProcess {
   /** Opens given-up events again, all of them or one; each gets a new run. @returns their ids */
   async redeliver(eventId?: string, options: { by?: string } = {}): Promise<string[]> {
     await this.wake();
-    const letters = redeliverDeadLetters(this.#record.states.mailbox, eventId);
-    if (letters.length > 0) {
-      const entries = letters.map(({ event }): OwnJournalEntry => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by: options.by ?? 'operator' } }));
-      await this.#record.write(entries).durable;
-      (await this.#engaged())?.kick();
-    }
-    return letters.map(({ event }) => event.event_id);
+    const eventIds = await redeliverDeadLetters(this.#record, eventId, options.by ?? 'operator');
+    if (eventIds.length > 0) (await this.#engaged())?.kick();
+    return eventIds;
   }
 
   /** Takes every dead letter off the list; the journal keeps them. @returns how many */
   async clearDeadLetters(): Promise<number> {
     await this.wake();
-    const count = this.#record.states.mailbox.dead_letter_count;
-    if (count > 0) await this.#record.write([{ entryType: 'dead_letters_cleared', data: {} }]).durable;
-    return count;
+    return clearDeadLetters(this.#record);
   }
 
   /** Effects whose outcome nobody knows: each holds a run until it is settled with `resolveEffect`. */
@@ -368,11 +346,7 @@ export class AgentProcess {
    */
   async resolveEffect(effectId: string, resolution: 'happened' | 'not-happened' | 'retry', options: { result?: JsonValue; by?: string } = {}): Promise<void> {
     await this.wake();
-    const waiting = this.#record.effects.waiting();
-    const effect = waiting.find((candidate) => candidate.effectId === effectId);
-    if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effectId));
-    this.#engine?.noteResolved(effect.runId);
-    await this.#record.effects.resolve(effectId, { resolution, by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: toldResult(options.result) }) });
+    await resolveWaitingEffect(this.#record, effectId, resolution, { by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) }, (runId) => this.#engine?.noteResolved(runId));
     await this.#engine?.settleAwaiting();
     this.#engine?.kick();
   }
@@ -446,16 +420,6 @@ export class AgentProcess {
     const engine = this.#engine;
     await engine?.stop(graceMs);
     this.#engine = undefined;
-  }
-
-  #publish(update: ProcessUpdate): void {
-    for (const subscriber of this.#subscribers ?? []) {
-      try {
-        subscriber(update);
-      } catch (error) {
-        this.#logger.warn({ error: describeError(error) }, 'a subscriber failed');
-      }
-    }
   }
 
   /** One lifecycle operation at a time; a second waits for the first. */

@@ -2,6 +2,7 @@ import { InvalidInputError } from '@cortex-runtime/core';
 import { triggerEventFromDocument, type TriggerEvent } from '@cortex-runtime/triggers';
 
 import type { DeadLetterRecord, MailboxState } from '../mailbox/mailbox-projection.ts';
+import type { ProcessRecord } from './process-record.ts';
 
 /** An event that was given up. */
 export interface DeadLetter {
@@ -23,8 +24,24 @@ export function deadLetters(mailbox: MailboxState): DeadLetter[] {
   }));
 }
 
-/** The letters to open again: all, or the newest of one event. @throws InvalidInputError when there is none of that event */
-export function redeliverDeadLetters(mailbox: MailboxState, eventId: string | undefined): DeadLetterRecord[] {
+/** Opens dead letters again, all or that of one event. @returns the ids of their events @throws InvalidInputError when there is none of that event */
+export async function redeliverDeadLetters(record: ProcessRecord, eventId: string | undefined, by: string): Promise<string[]> {
+  const letters = chosenLetters(record.states.mailbox, eventId);
+  if (letters.length > 0) {
+    await record.write(letters.map(({ event }) => ({ entryType: 'dead_letter_redelivered', data: { event_id: event.event_id, event: { ...event }, by } }))).durable;
+  }
+  return letters.map(({ event }) => event.event_id);
+}
+
+/** Takes every dead letter off the list. @returns how many */
+export async function clearDeadLetters(record: ProcessRecord): Promise<number> {
+  const count = record.states.mailbox.dead_letter_count;
+  if (count > 0) await record.write([{ entryType: 'dead_letters_cleared', data: {} }]).durable;
+  return count;
+}
+
+/** All, or the newest of one event. */
+function chosenLetters(mailbox: MailboxState, eventId: string | undefined): DeadLetterRecord[] {
   if (eventId === undefined) {
     const newest = new Map(mailbox.dead_letters.map((record) => [record.event.event_id, record]));
     return [...newest.values()];

@@ -1,7 +1,9 @@
 import type { JsonObject, JsonValue } from '@cortex-runtime/core';
 import type { Journal } from '@cortex-runtime/journal';
 
+import { UnknownEffectError } from '../errors.ts';
 import type { ProcessStates } from './process-projections.ts';
+import type { ProcessRecord } from './process-record.ts';
 
 /** A call of which nobody knows whether it happened, with what a person needs to decide; in document form. */
 export interface WaitingEffect {
@@ -39,7 +41,27 @@ export async function waitingEffects(states: ProcessStates, journal: Journal, pr
   return waiting;
 }
 
+/**
+ * Records how a person settles an effect.
+ *
+ * @param onResolve - told of the run before the decision is recorded
+ * @throws UnknownEffectError when no such effect waits
+ */
+export async function resolveWaitingEffect(
+  record: ProcessRecord,
+  effectId: string,
+  resolution: 'happened' | 'not-happened' | 'retry',
+  { by, result }: { by: string; result?: JsonValue },
+  onResolve: (runId: string) => void,
+): Promise<void> {
+  const waiting = record.effects.waiting();
+  const effect = waiting.find((candidate) => candidate.effectId === effectId);
+  if (effect === undefined) throw new UnknownEffectError(effectId, waiting.map((candidate) => candidate.effectId));
+  onResolve(effect.runId);
+  await record.effects.resolve(effectId, { resolution, by, ...(result === undefined ? {} : { result: toldResult(result) }) });
+}
+
 /** What a person says a call gave, as the tool would have said it. */
-export function toldResult(result: JsonValue): JsonObject {
+function toldResult(result: JsonValue): JsonObject {
   return typeof result === 'string' ? { content: result, is_error: false } : { content: JSON.stringify(result), structured: result, is_error: false };
 }
