@@ -24,7 +24,8 @@ export function initialStates<P extends Projections>(projections: P): Projection
 export function foldEntry<P extends Projections>(projections: P, states: ProjectionStates<P>, entry: JournalEntry): void {
   const restored = entry.entryType === 'rewind' ? (entry.data['state'] as JsonObject | undefined) : undefined;
   const parts: Record<string, unknown> = states;
-  for (const [key, projection] of Object.entries(projections)) {
+  for (const key in projections) {
+    const projection = projections[key] as Projections[string];
     const before = restored !== undefined && Object.hasOwn(restored, key) ? structuredClone(restored[key]) : parts[key];
     parts[key] = projection.apply(before, entry);
   }

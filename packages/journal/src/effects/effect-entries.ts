@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { JsonObject, JsonValue } from '@cortex-runtime/core';
 
@@ -65,7 +65,7 @@ export function outcomeEntry(effect: Effect, outcome: { result: JsonValue } | { 
 
 /** SHA-256 of a JSON value whose keys are in order. */
 export function digestOf(value: JsonValue): string {
-  return createHash('sha256').update(JSON.stringify(sortKeys(value))).digest('hex');
+  return hash('sha256', JSON.stringify(sortKeys(value)), 'hex');
 }
 
 function sortKeys(value: JsonValue | undefined): JsonValue {

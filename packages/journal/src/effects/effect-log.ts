@@ -60,7 +60,7 @@ export class EffectLog {
   async run(effect: EffectToRun, execute: (attempt: EffectAttempt) => Promise<JsonValue>): Promise<EffectOutcome> {
     const idempotencyKey = effect.idempotencyKey ?? effect.effectId;
     if (!this.#log.records(intentType(effect.kind))) return { result: await execute({ attempt: 1, idempotencyKey }), from: 'execution' };
-    const known = findEffect(this.#log.states.effects, effect.effectId)?.record;
+    const { [effect.effectId]: known } = this.#log.states.effects.runs[effect.runId] ?? {};
     if (known === undefined) return this.#execute(effect, 1, execute);
     assertSame(effect, known);
     switch (known.status) {

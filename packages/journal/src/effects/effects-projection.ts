@@ -46,7 +46,8 @@ export const effectsProjection: Projection<EffectsState> = {
 };
 
 export function findEffect(state: EffectsState, effectId: string): { runId: string; record: EffectRecord } | undefined {
-  for (const [runId, effects] of Object.entries(state.runs)) {
+  for (const runId in state.runs) {
+    const effects = state.runs[runId] ?? {};
     const record = Object.hasOwn(effects, effectId) ? effects[effectId] : undefined;
     if (record !== undefined) return { runId, record };
   }
