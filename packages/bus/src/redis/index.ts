@@ -1,0 +1,1 @@
+export { RedisStreamBus, type RedisBusDependencies } from './redis-stream-bus.ts';

@@ -1,0 +1,95 @@
+import type { BusSettings } from '../config/index.ts';
+import type { BusNotice } from '../message-bus.ts';
+import { decodeEntry, type Entry } from './entry-codec.ts';
+import type { RedisConnection, Reply } from './redis-connection.ts';
+import { parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
+import { goneWithGroup, type RedisSettlements } from './redis-settlements.ts';
+import { claimScript } from './scripts/claim.lua.ts';
+
+export interface ReclaimerDependencies {
+  settings: BusSettings;
+  names: RedisNames;
+  commands: RedisConnection;
+  settlements: RedisSettlements;
+  notify(notice: BusNotice): void;
+}
+
+export interface Reclaim {
+  stream: string;
+  group: string;
+  dead: readonly string[];
+  live: readonly string[];
+  /** Also take what consumers nobody knows have had for `claimIdleMs`. */
+  idle: boolean;
+  /** Messages that can be taken now. */
+  room(): number;
+  take(entry: Entry, deliveryCount: number): void;
+  consumer?: string;
+}
+
+const pageSize = 100;
+
+/** Takes over abandoned work, page by page until nothing is left or there is no room; what there was no room for is owed, and taken up as soon as there is. */
+export class Reclaimer {
+  readonly #deps: ReclaimerDependencies;
+  readonly #consumer: string;
+  readonly #owed = new Set<string>();
+
+  constructor(deps: ReclaimerDependencies, consumer: string) {
+    this.#deps = deps;
+    this.#consumer = consumer;
+  }
+
+  /** The arguments are those of the last reclaim that found more than there was room for. */
+  isOwed(stream: string, group: string): boolean {
+    return this.#owed.has(`${group} ${stream}`);
+  }
+
+  owe(stream: string, group: string): void {
+    this.#owed.add(`${group} ${stream}`);
+  }
+
+  async reclaim(reclaim: Reclaim): Promise<void> {
+    const { stream, group, dead, live, idle, room, take, consumer = this.#consumer } = reclaim;
+    const { settings, names, commands, notify } = this.#deps;
+    this.#owed.delete(`${group} ${stream}`);
+    const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
+    for (let isFirst = true; ; isFirst = false) {
+      const limit = Math.min(room(), pageSize);
+      if (limit <= 0) {
+        if (!isFirst) this.owe(stream, group);
+        return;
+      }
+      const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', ...dead, ...live];
+      const reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
+      if (!Array.isArray(reply)) return;
+      const [taken, lost, buried, more] = reply as [[Reply, number, Reply][], Buffer[], Buffer[], number];
+      for (const [id, count, fields] of taken) {
+        const entry = decodeEntry(id, fields);
+        if (entry !== undefined) take(entry, count);
+      }
+      if (lost.length > 0) notify({ type: 'bus.lost', stream, group, msgIds: lost.map(String) });
+      for (const msgId of buried) notify({ type: 'bus.dead_lettered', stream, group, msgId: String(msgId), error: 'its consumers stopped without settling it' });
+      if (more === 0 || taken.length + lost.length + buried.length === 0) return;
+    }
+  }
+
+  /**
+   * Gives back what the server holds for this process and the process does not know: a reply with messages was lost.
+   *
+   * @param minIdleMs - so old that no reply can be under way any more
+   */
+  async audit(stream: string, group: string, minIdleMs: number, isHeld: (msgId: string) => boolean): Promise<void> {
+    const { names, commands, settlements } = this.#deps;
+    for (let from = '-'; ; ) {
+      const reply = await commands.command(['XPENDING', names.stream(stream), group, 'IDLE', Math.ceil(minIdleMs), from, '+', pageSize, this.#consumer]).catch(goneWithGroup);
+      if (!Array.isArray(reply) || reply.length === 0) return;
+      const rows = reply as [string, string, number, number][];
+      for (const [msgId, , , deliveryCount] of rows) {
+        if (!isHeld(msgId)) await settlements.settle('release', { stream, group, msgId, deliveryCount }, '', 0);
+      }
+      if (rows.length < pageSize) return;
+      from = `(${rows.at(-1)?.[0] ?? ''}`;
+    }
+  }
+}
