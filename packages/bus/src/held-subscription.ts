@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@cortex-runtime/core';
 
 import { BusClosedError } from './errors.ts';
-import { HeldDelivery, type Holder, type Settlements } from './held-delivery.ts';
+import { type HeldDelivery, type Holder, type Settlements } from './held-delivery.ts';
 import type { Delivery, Subscription } from './message-bus.ts';
 
 /** What a subscription needs of its adapter. */

@@ -25,3 +25,5 @@ export {
 } from './errors.ts';
 export { fleetOrgId, Keyspace } from './keyspace.ts';
 export { MemoryBus, type MemoryBusDependencies } from './memory/memory-bus.ts';
+export type { BusEvent, EventBus, EventNotice, EventOf, EventSubscriptionOptions, EventTypes, PublishEventOptions } from './event-bus.ts';
+export { MemoryEventBus, type EventBusDependencies } from './memory/memory-event-bus.ts';

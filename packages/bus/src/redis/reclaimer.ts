@@ -27,37 +27,58 @@ export interface Reclaim {
   consumer?: string;
 }
 
+export interface Owed {
+  readonly dead: readonly string[];
+  readonly idle: boolean;
+}
+
 const pageSize = 100;
 
 /** Takes over abandoned work, page by page until nothing is left or there is no room; what there was no room for is owed, and taken up as soon as there is. */
 export class Reclaimer {
   readonly #deps: ReclaimerDependencies;
   readonly #consumer: string;
-  readonly #owed = new Set<string>();
+  readonly #owed = new Map<string, Owed>();
+  readonly #running = new Set<string>();
 
   constructor(deps: ReclaimerDependencies, consumer: string) {
     this.#deps = deps;
     this.#consumer = consumer;
   }
 
-  /** The arguments are those of the last reclaim that found more than there was room for. */
-  isOwed(stream: string, group: string): boolean {
-    return this.#owed.has(`${group} ${stream}`);
+  /** What the last look could not take for want of room: whose work it was. Undefined when nothing is owed. */
+  owed(stream: string, group: string): Owed | undefined {
+    return this.#owed.get(`${group} ${stream}`);
   }
 
-  owe(stream: string, group: string): void {
-    this.#owed.add(`${group} ${stream}`);
+  owe(stream: string, group: string, { dead, idle }: Owed): void {
+    const before = this.owed(stream, group);
+    this.#owed.set(`${group} ${stream}`, { dead: [...new Set([...(before?.dead ?? []), ...dead])], idle: idle || before?.idle === true });
   }
 
   async reclaim(reclaim: Reclaim): Promise<void> {
-    const { stream, group, dead, live, idle, room, take, consumer = this.#consumer } = reclaim;
+    const { stream, group, consumer = this.#consumer } = reclaim;
+    const route = `${consumer} ${group} ${stream}`;
+    if (this.#running.has(route)) {
+      this.owe(stream, group, reclaim);
+      return;
+    }
+    this.#running.add(route);
+    try {
+      this.#owed.delete(`${group} ${stream}`);
+      await this.#takePages(reclaim);
+    } finally {
+      this.#running.delete(route);
+    }
+  }
+
+  async #takePages({ stream, group, dead, live, idle, room, take, consumer = this.#consumer }: Reclaim): Promise<void> {
     const { settings, names, commands, notify } = this.#deps;
-    this.#owed.delete(`${group} ${stream}`);
     const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       const limit = Math.min(room(), pageSize);
       if (limit <= 0) {
-        if (!isFirst) this.owe(stream, group);
+        if (consumer === this.#consumer) this.owe(stream, group, { dead, idle });
         return;
       }
       const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', ...dead, ...live];

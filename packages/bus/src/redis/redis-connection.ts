@@ -16,7 +16,7 @@ type Client = Redis | Cluster;
 /** A reply as the client gives it: texts, numbers, buffers, nested. */
 export type Reply = string | number | Buffer | null | Reply[];
 
-const backoff = { baseMs: 50, maxMs: 2_000 };
+const backoff = { baseMs: 50, maxMs: 1_000 };
 
 /**
  * One connection that repeats what fails on it.

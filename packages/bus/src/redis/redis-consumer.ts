@@ -95,7 +95,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     for (const stream of subscription.streams) {
       const reader = this.#readers.get(this.#readerKey(stream, subscription.group));
       if (reader === undefined) continue;
-      if (this.#reclaimer.isOwed(stream, subscription.group)) void this.#reclaimReturned(stream, subscription.group);
+      if (this.#reclaimer.owed(stream, subscription.group) !== undefined) void this.#reclaimReturned(stream, subscription.group);
       reader.wanted(subscription.streams);
       if (this.#deps.settings.cluster === undefined) return;
     }
@@ -231,8 +231,17 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   // ---
 
   async #reclaimReturned(stream: string, group: string): Promise<void> {
-    if (this.#room(stream, group) > 0) await this.reclaim({ stream, group }, [], this.#sweeper.live, { idle: false }).catch((error: unknown) => this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'taking up returned work failed; the sweep tries again'));
-    else this.#reclaimer.owe(stream, group);
+    const { dead, idle } = this.#reclaimer.owed(stream, group) ?? { dead: [], idle: false };
+    if (this.#room(stream, group) === 0) {
+      this.#reclaimer.owe(stream, group, { dead, idle });
+      return;
+    }
+    try {
+      await this.#reclaimer.reclaim({ stream, group, dead, live: this.#sweeper.live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+    } catch (error) {
+      this.#reclaimer.owe(stream, group, { dead, idle });
+      this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'taking up returned work failed; the sweep tries again');
+    }
   }
 
   #hand(stream: string, group: string, entry: Entry, deliveryCount: number): void {
@@ -240,7 +249,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     const candidates = this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
     const subscription = this.#choose(candidates);
     if (subscription === undefined) {
-      // The subscription has stopped while the read was under way.
+      // Subscriptions have stopped, or other work has filled them, while the read was under way.
       void this.settlements.settle('release', { stream, group, msgId: entry.msgId, deliveryCount }, '', 0).catch(() => {});
       return;
     }
@@ -264,13 +273,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     return false;
   }
 
-  /** Takes turns among those who have room; a message that nobody has room for goes to the one with the fewest too many. */
+  /** Takes turns among those who have room. One message of each stream may be too many: a subscription with less places than streams reads all of them. */
   #choose(candidates: readonly HeldSubscription[]): HeldSubscription | undefined {
-    if (candidates.length === 1) return candidates[0];
     this.#turn += 1;
     const free = candidates.filter((each) => each.free > 0);
     if (free.length > 0) return free[this.#turn % free.length];
-    return [...candidates].sort((a, b) => b.free - a.free)[0];
+    return candidates.find((each) => each.isRunning && each.free + each.streams.length > 1);
   }
 
   #room(stream: string, group: string): number {

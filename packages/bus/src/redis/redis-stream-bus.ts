@@ -7,7 +7,7 @@ import { describeError } from '@cortex-runtime/core';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry } from './entry-codec.ts';
-import { RedisConnection, type Reply } from './redis-connection.ts';
+import { type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
 import { RedisPublisher } from './redis-publisher.ts';

@@ -127,15 +127,16 @@ export class Sweeper {
     for (const consumer of this.#observed.keys()) if (!seen.has(consumer)) this.#observed.delete(consumer);
   }
 
-  /** Every stream is looked through for idle work once in `claimIdleMs`, but at most one stream every two seconds. */
+  /** Every stream is looked through for idle work twice in `claimIdleMs`, but at most one stream in a sweep. */
   #idleCircleMs(routes: number): number {
-    return Math.max(this.#deps.settings.claimIdleMs, routes * 2_000);
+    const { claimIdleMs, sweepMs } = this.#deps.settings;
+    return Math.max(claimIdleMs / 2, routes * sweepMs);
   }
 
   #nextIdle(routes: readonly Route[]): Route | undefined {
     const now = this.#deps.clock.monotonic();
     if (routes.length === 0 || now < this.#idleSweepDueAt) return undefined;
-    this.#idleSweepDueAt = now + this.#idleCircleMs(routes.length) / routes.length / 2;
+    this.#idleSweepDueAt = now + this.#idleCircleMs(routes.length) / routes.length;
     this.#nextIdleRoute = (this.#nextIdleRoute + 1) % routes.length;
     return routes[this.#nextIdleRoute];
   }
