@@ -1,14 +1,15 @@
 import { SessionStoreClosedError } from './errors.ts';
-import { searchMessages } from './search-messages.ts';
 import { keyDigest, SessionState, type Session, type SessionKey, type SessionMessage } from './session.ts';
 import { selectMessages, selectSessions } from './select.ts';
 import type { SessionQuery, SessionSearchResult, SessionStore, TranscriptQuery } from './session-store.ts';
+import { TranscriptIndexes } from './transcript-index.ts';
 
 /** Sessions in this process, gone when it ends. */
 export class InMemorySessionStore implements SessionStore {
   readonly #sessions = new Map<string, { session: Session; messages: SessionMessage[] }>();
   /** The session of each key that was made last. */
   readonly #newest = new Map<string, string>();
+  readonly #indexes = new TranscriptIndexes();
   #isClosed = false;
 
   async create(session: Session): Promise<{ session: Session; isNew: boolean }> {
@@ -44,7 +45,10 @@ export class InMemorySessionStore implements SessionStore {
   }
 
   async search(sessionId: string, query: string, options?: { untilSeq?: number; limit?: number }): Promise<SessionSearchResult[]> {
-    return structuredClone(searchMessages(this.#open.get(sessionId)?.messages ?? [], query, options));
+    const messages = this.#open.get(sessionId)?.messages ?? [];
+    const index = this.#indexes.of(sessionId);
+    index.add(messages.slice(index.lastSeq));
+    return index.search(query, options);
   }
 
   async list(query: SessionQuery = {}): Promise<Session[]> {
@@ -52,12 +56,14 @@ export class InMemorySessionStore implements SessionStore {
   }
 
   async delete(sessionId: string): Promise<boolean> {
+    this.#indexes.forget(sessionId);
     return this.#open.delete(sessionId);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#sessions.clear();
+    this.#indexes.clear();
   }
 
   #openSession(key: SessionKey): Session | undefined {

@@ -59,7 +59,12 @@ describe('SessionManager', () => {
     const { manager, deps } = open();
     const { sessionId } = await manager.getOrCreate(where);
     const managers = [manager, new SessionManager(deps), new SessionManager(deps)];
-    await Promise.all(Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? managers[index % 3]?.recordMessage(sessionId, says(`m${index}`)) : managers[index % 3]?.recordResponse(sessionId, says(`m${index}`, 'bot')))));
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, index) => {
+        const one = managers[index % 3] as SessionManager;
+        await (index % 2 === 0 ? one.recordMessage(sessionId, says(`m${index}`)) : one.recordResponse(sessionId, says(`m${index}`, 'bot')));
+      }),
+    );
     const transcript = await manager.transcript(sessionId);
     expect(transcript.map(({ seq }) => seq)).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
     expect(transcript.map(({ text }) => text).toSorted()).toEqual(Array.from({ length: 30 }, (_, index) => `m${index}`).toSorted());
@@ -271,7 +276,6 @@ describe('the tiers of a session', () => {
 
   it('sums up by extraction when the model fails or has nothing to say, and cuts what is too long', async () => {
     const failing = modelSummarizer({
-      // eslint-disable-next-line require-yield
       model: model(async function* () {
         throw new Error('503');
       }),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,7 +10,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 
-import { FileSessionStore, InMemorySessionStore, newSession } from '../src/index.ts';
+import { FileSessionStore, InMemorySessionStore, newSession, SessionManager } from '../src/index.ts';
 import { PostgresSessionStore } from '../src/postgres/index.ts';
 import { RedisSessionStore } from '../src/redis/index.ts';
 import { describeSessionStoreContract } from '../src/testing/index.ts';
@@ -19,6 +20,29 @@ declare module 'vitest' {
     postgresUrl: string;
     redisUrl: string;
   }
+}
+
+/** Lets every request through to the server, and instead of every `every`th reply closes the connection. */
+async function cuttingProxy(serverPort: number, every: number): Promise<{ port: number; cuts(): number; heal(): void }> {
+  let replies = 0;
+  let cuts = 0;
+  let isHealed = false;
+  const proxy = createServer((client) => {
+    const server = connect(serverPort, '127.0.0.1');
+    client.pipe(server);
+    server.on('data', (data) => {
+      replies += 1;
+      if (isHealed || replies % every !== 0) client.write(data);
+      else {
+        cuts += 1;
+        client.destroy();
+      }
+    });
+    for (const [one, other] of [[client, server], [server, client]] as const) one.on('error', () => undefined).on('close', () => other.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void proxy.close());
+  return { port: (proxy.address() as { port: number }).port, cuts: () => cuts, heal: () => (isHealed = true) };
 }
 
 const createId = idGenerator({ clock: systemClock, random: systemRandom });
@@ -62,6 +86,18 @@ describe('FileSessionStore', () => {
     expect([first, second].filter(Boolean)).toHaveLength(1);
     const expected = first ? 'writer 0' : 'writer 1';
     for (const store of [a, b, await FileSessionStore.open({ disk: nodeDisk, createId }, directory)]) expect((await store.messages(session.sessionId)).map(({ text }) => text)).toEqual([expected]);
+  });
+
+  it('finds nothing any more of what another process deleted', async () => {
+    const directory = await folder();
+    const [a, b] = [await FileSessionStore.open({ disk: nodeDisk, createId }, directory), await FileSessionStore.open({ disk: nodeDisk, createId }, directory)];
+    const { session } = await a.create(fresh());
+    await a.commit({ ...session, messageCount: 1, revision: 2 }, [message(1)]);
+    expect(await a.search(session.sessionId, 't1')).toHaveLength(1);
+    await b.delete(session.sessionId);
+    expect(await a.search(session.sessionId, 't1')).toEqual([]);
+    expect(await a.messages(session.sessionId)).toEqual([]);
+    expect(await a.commit({ ...session, messageCount: 2, revision: 3 }, [message(2)])).toBe(false);
   });
 
   it('says what it could not do when the disk is full, and reads on', async () => {
@@ -134,6 +170,32 @@ describe.skipIf(redisUrl === '')('on a real Redis', () => {
     const [only] = await redis.keys(`${prefix}:{*`);
     expect(await redis.pttl(only ?? '')).toBe(-1);
   });
+
+  it('finds nothing any more of what another process deleted', async () => {
+    const prefix = `test:${randomUUID()}`;
+    const [a, b] = [open(prefix), open(prefix)];
+    const { session } = await a.create(fresh());
+    const message = { seq: 1, messageId: 'm', sender: '', senderId: 'u', text: 'words', sentAt: 1, isBot: false, metadata: {} };
+    await a.commit({ ...session, messageCount: 1, revision: 2 }, [message]);
+    expect(await a.search(session.sessionId, 'words')).toHaveLength(1);
+    await b.delete(session.sessionId);
+    expect(await a.search(session.sessionId, 'words')).toEqual([]);
+  });
+
+  // catalogue row D9, F5: a client sends again what it got no reply to
+  it('has every turn once when replies are lost after the server did what was asked', async () => {
+    const proxy = await cuttingProxy(Number(new URL(redisUrl).port), 7);
+    const client = new Redis(proxy.port, '127.0.0.1', { retryStrategy: () => 1, maxRetriesPerRequest: null });
+    onTestFinished(() => client.disconnect());
+    client.on('error', () => undefined);
+    const prefix = `test:${randomUUID()}`;
+    const manager = new SessionManager({ store: new RedisSessionStore({ redis: client }, { keyPrefix: prefix }), clock: systemClock, random: systemRandom, createId });
+    const { sessionId } = await manager.getOrCreate(key);
+    for (let turn = 0; turn < 60; turn += 1) await manager.recordMessage(sessionId, { senderId: 'u', text: `turn ${turn}` });
+    proxy.heal();
+    expect(proxy.cuts()).toBeGreaterThan(10);
+    expect((await open(prefix).messages(sessionId)).map(({ text }) => text)).toEqual(Array.from({ length: 60 }, (_, turn) => `turn ${turn}`));
+  }, 30_000);
 
   it('refuses a prefix that would break the hash tags', () => {
     expect(() => open('a{b}')).toThrow(/braces/);

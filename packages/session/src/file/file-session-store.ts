@@ -2,11 +2,11 @@ import { CortexError, describeError, type Disk, type IdGenerator } from '@cortex
 import { z } from 'zod';
 
 import { SessionStoreClosedError, SessionStoreError } from '../errors.ts';
-import { searchMessages } from '../search-messages.ts';
 import { selectMessages, selectSessions } from '../select.ts';
 import { keyDigest, SessionState, type Session, type SessionKey, type SessionMessage } from '../session.ts';
 import type { SessionQuery, SessionSearchResult, SessionStore, TranscriptQuery } from '../session-store.ts';
 import { TakeTurns } from '../take-turns.ts';
+import { TranscriptIndexes } from '../transcript-index.ts';
 import { emptyLog, foldLog, formatCommit, type FoldedLog } from './session-log.ts';
 
 /** How much of the files is kept in memory. */
@@ -32,6 +32,7 @@ export class FileSessionStore implements SessionStore {
   /** Least recently used first. */
   readonly #logs = new Map<string, FoldedLog>();
   readonly #turns = new TakeTurns();
+  readonly #indexes = new TranscriptIndexes();
   #isClosed = false;
 
   private constructor(deps: { disk: Disk; createId: IdGenerator }, directory: string, options: FileSessionStoreOptions) {
@@ -113,7 +114,12 @@ export class FileSessionStore implements SessionStore {
   }
 
   search(sessionId: string, query: string, options?: { untilSeq?: number; limit?: number }): Promise<SessionSearchResult[]> {
-    return this.#withLog(sessionId, `search session ${sessionId}`, async (log) => structuredClone(searchMessages(log.messages, query, options)));
+    return this.#withLog(sessionId, `search session ${sessionId}`, async (log) => {
+      if (log.session === undefined) this.#indexes.forget(sessionId); // deleted, perhaps by another process
+      const index = this.#indexes.of(sessionId);
+      index.add(log.messages.slice(index.lastSeq));
+      return index.search(query, options);
+    });
   }
 
   list(query: SessionQuery = {}): Promise<Session[]> {
@@ -136,6 +142,7 @@ export class FileSessionStore implements SessionStore {
       await this.#disk.remove(this.#logPath(sessionId)); // its number stays claimed: the key's next session gets another one
       await this.#disk.syncDirectory(`${this.#directory}/logs`);
       Object.assign(log, emptyLog());
+      this.#indexes.forget(sessionId);
       return true;
     });
   }
@@ -143,6 +150,7 @@ export class FileSessionStore implements SessionStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#logs.clear();
+    this.#indexes.clear();
   }
 
   /** Runs `use` with the log as it is now, one at a time for each session. */

@@ -4,11 +4,11 @@ import { CortexError, describeError } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { SessionStoreClosedError, SessionStoreError } from '../errors.ts';
-import { searchMessages } from '../search-messages.ts';
 import { selectSessions } from '../select.ts';
 import { messageToDocument, readMessage, readSession, sessionToDocument } from '../session-document.ts';
 import { keyDigest, SessionState, type Session, type SessionKey, type SessionMessage } from '../session.ts';
 import type { SessionQuery, SessionSearchResult, SessionStore, TranscriptQuery } from '../session-store.ts';
+import { TranscriptIndexes } from '../transcript-index.ts';
 import { claimKey } from './claim-key.lua.ts';
 import { commitSession } from './commit-session.lua.ts';
 
@@ -36,6 +36,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #redis: RedisClient;
   readonly #prefix: string;
   readonly #unclaimedMs: number;
+  readonly #indexes = new TranscriptIndexes();
   #isClosed = false;
 
   constructor(deps: { redis: RedisClient }, options: RedisSessionStoreOptions = {}) {
@@ -112,8 +113,10 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async search(sessionId: string, query: string, options: { untilSeq?: number; limit?: number } = {}): Promise<SessionSearchResult[]> {
-    const { untilSeq } = options;
-    return searchMessages(await this.messages(sessionId, untilSeq === undefined ? {} : { untilSeq }), query, options);
+    if ((await this.get(sessionId)) === undefined) this.#indexes.forget(sessionId); // deleted, perhaps by another process
+    const index = this.#indexes.of(sessionId);
+    index.add(await this.messages(sessionId, { afterSeq: index.lastSeq }));
+    return index.search(query, options);
   }
 
   list(query: SessionQuery = {}): Promise<Session[]> {
@@ -132,12 +135,14 @@ export class RedisSessionStore implements SessionStore {
     return this.#guard(`delete session ${sessionId}`, async () => {
       const removed = await this.#redis.call('DEL', ...this.#keys(sessionId)); // its key finds nothing any more, and may be claimed
       await this.#redis.call('ZREM', `${this.#prefix}:index`, sessionId);
+      this.#indexes.forget(sessionId);
       return Number(removed) > 0;
     });
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#indexes.clear();
   }
 
   async #read(sessionId: string): Promise<Session | undefined> {

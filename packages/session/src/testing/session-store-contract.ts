@@ -160,7 +160,9 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
     promise('forgets a session that is deleted with all that was said, and its key can be used again', async (store) => {
       const { session } = await store.create(fresh());
       await store.commit(next(session, [message(1)]), [message(1)]);
+      expect(await store.search(session.sessionId, 'text')).toHaveLength(1);
       expect(await store.delete(session.sessionId)).toBe(true);
+      expect(await store.search(session.sessionId, 'text')).toEqual([]);
       expect(await store.delete(session.sessionId)).toBe(false);
       expect(await store.get(session.sessionId)).toBeUndefined();
       expect(await store.find(key)).toBeUndefined();
