@@ -14,7 +14,7 @@ export type TypedMemoryCategory = (typeof TypedMemoryCategory)[keyof typeof Type
 export const typedMemoryCategories: readonly TypedMemoryCategory[] = Object.values(TypedMemoryCategory);
 
 /** The longest name. File systems take 255 bytes; what is added to a name has to fit as well. */
-export const maxNameLength = 100;
+const maxNameLength = 100;
 
 /** Whether a text may name a memory: lower-case letters, digits and single hyphens inside, 1 to 100 characters. Such a name is one safe file name everywhere. */
 export function isSafeTypedName(name: string): boolean {

@@ -145,9 +145,11 @@ export abstract class VersionedMemoryStore implements MemoryStore {
     expectedVersion: number | undefined,
     change: (current: MemoryVersion | undefined, next: Omit<MemoryVersion, 'content' | 'provenance' | 'isDeleted'>) => MemoryVersion | undefined,
   ): Promise<MemoryVersion | undefined> {
+    this.#assertOpen();
+    assertTypedEntry(category, name);
     const entry = `${category}/${name}`;
     for (;;) {
-      const head = await this.#look(category, name);
+      const head = await this.#writing(entry, () => this.head(category, name));
       const current = head?.version;
       const found = current === undefined || current.isDeleted ? 0 : current.version;
       if (expectedVersion !== undefined && found !== expectedVersion) throw new MemoryVersionConflictError(entry, { expected: expectedVersion, found });
@@ -189,7 +191,7 @@ export abstract class VersionedMemoryStore implements MemoryStore {
 }
 
 /** Additions stand on lines of their own. */
-export function joinContent(mode: MemoryWriteMode, current: string | undefined, content: string): string {
+function joinContent(mode: MemoryWriteMode, current: string | undefined, content: string): string {
   if (mode === 'overwrite' || current === undefined || current === '') return content;
   const [first, second] = mode === 'append' ? [current, content] : [content, current];
   return first === '' || first.endsWith('\n') ? first + second : `${first}\n${second}`;

@@ -74,6 +74,21 @@ describe('FileMemoryStore', () => {
     expect((await store.search('text'))[0]?.file.name).toBe('plain');
   });
 
+  it('finds and lists what changed since it last looked, whoever changed it', async () => {
+    const root = await folder();
+    let now = 0;
+    const later = new FileMemoryStore({ folder: await nodeRootedFolder(root), clock: { ...systemClock, now: () => now } });
+    const other = await open(root);
+    for (const name of ['a', 'b', 'c', 'd']) await other.write('facts', name, `about zebras ${name}`);
+    now = systemClock.now() + 60_000; // long after the files were written: what is read now may be kept
+    expect(await later.search('zebras', { limit: 9 })).toHaveLength(4);
+    await other.write('facts', 'a', 'about lions');
+    await other.delete('facts', 'b');
+    await writeFile(join(root, 'facts/c.md'), 'about tigers');
+    expect((await later.search('zebras', { limit: 9 })).map(({ file }) => file.name)).toEqual(['d']);
+    expect((await later.list('facts')).map(({ name, content }) => [name, content])).toEqual([['a', 'about lions'], ['c', 'about tigers'], ['d', 'about zebras d']]);
+  });
+
   it('goes on from the newest version when a crash kept the readable file from being replaced', async () => {
     const root = await folder();
     const real = await nodeRootedFolder(root);
@@ -159,8 +174,8 @@ describe('FileMemoryStore never leaves its root', () => {
     await symlink(outside, join(root, 'people'));
     await expect(store.read('people', 'anna')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
     await expect(store.list('people')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
-    await expect(store.write('people', 'anna', 'x')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
-    await expect(store.delete('people', 'anna')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
+    await expect(store.write('people', 'anna', 'x')).rejects.toMatchObject({ code: 'MEMORY_WRITE_FAILED' });
+    await expect(store.delete('people', 'anna')).rejects.toMatchObject({ code: 'MEMORY_WRITE_FAILED' });
     expect(await readdir(outside)).toEqual(['anna.md']);
     expect(await readFile(join(outside, 'anna.md'), 'utf8')).toBe('secret');
   });
@@ -172,10 +187,10 @@ describe('FileMemoryStore never leaves its root', () => {
     await store.write('people', 'bob', 'here');
     await symlink(join(outside, 'anna.md'), join(root, 'people/anna.md'));
     await expect(store.read('people', 'anna')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
-    await expect(store.write('people', 'anna', 'x')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
+    await expect(store.write('people', 'anna', 'x')).rejects.toMatchObject({ code: 'MEMORY_WRITE_FAILED' });
     await mkdir(join(root, '.versions/facts'), { recursive: true });
     await symlink(outside, join(root, '.versions/facts/moon'));
-    await expect(store.write('facts', 'moon', 'x')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED' });
+    await expect(store.write('facts', 'moon', 'x')).rejects.toMatchObject({ code: 'MEMORY_WRITE_FAILED' });
     await symlink(join(outside, 'anna.md'), join(root, '.versions/people/bob/2.md'));
     expect((await store.read('people', 'bob')).content).toBe('here');
     expect(await readFile(join(outside, 'anna.md'), 'utf8')).toBe('secret');

@@ -17,6 +17,9 @@ export type FileMemoryStoreOptions = z.input<typeof FileMemoryStoreOptions>;
 
 const versionsFolder = '.versions';
 const frontMatterBytes = 16 * 1024;
+const readsAtOnce = 8;
+/** Some file systems count time in steps of two seconds. */
+const settledMs = 2_500;
 const versionFilePattern = /^([1-9][0-9]{0,14})\.md$/;
 
 /**
@@ -31,6 +34,8 @@ export class FileMemoryStore extends VersionedMemoryStore {
   readonly #clock: Clock;
   readonly #numberKeptMs: number;
   readonly #maxFileBytes: number;
+  /** By `category/name`, with what tells that nothing has changed since. */
+  readonly #knownHeads = new Map<string, { stamp: string; version: MemoryVersion }>();
 
   /** @param deps.folder - the base path, such as `nodeRootedFolder(path)` of `@cortex-runtime/memory/node` */
   constructor(deps: { folder: RootedFolder; clock: Clock }, options: FileMemoryStoreOptions = {}) {
@@ -46,9 +51,11 @@ export class FileMemoryStore extends VersionedMemoryStore {
     const view = await this.#readBytes([category, `${name}.md`]); // before the versions: whoever wrote it had claimed its number before
     const numbers = await this.#numbers(category, name);
     const recorded = numbers.at(-1) ?? 0;
-    const newest = recorded === 0 ? undefined : await this.#readVersion(category, name, recorded);
+    const newestBytes = recorded === 0 ? undefined : await this.#readBytes(versionPath(category, name, recorded));
+    const newest = readVersion({ category, name, number: recorded }, newestBytes);
     if (recorded > 0 && newest === undefined) return this.head(category, name); // a newer one was written, and this one forgotten
-    if (view !== undefined && !(await this.#isRecorded(view, { category, name, numbers }))) {
+    const isEqual = view !== undefined && newestBytes !== undefined && Buffer.compare(view, newestBytes) === 0;
+    if (view !== undefined && !isEqual && !(await this.#isRecorded(view, { category, name, numbers }))) {
       return { version: this.#editedByHand(view, { category, name, newest, recorded }), recorded };
     }
     return newest === undefined ? undefined : { version: newest, recorded };
@@ -72,13 +79,18 @@ export class FileMemoryStore extends VersionedMemoryStore {
   }
 
   protected override async heads(category: TypedMemoryCategory): Promise<MemoryVersion[]> {
-    const names = new Set<string>();
-    for (const { name, kind } of await this.#folder.list([category])) if (kind === 'file' && name.endsWith('.md')) names.add(name.slice(0, -3));
-    for (const { name, kind } of await this.#folder.list([versionsFolder, category])) if (kind === 'directory') names.add(name);
+    const stamps = new Map<string, { stamp: string; changedAt: number }>();
+    const note = (name: string, { modifiedAt, size }: FolderEntry) => {
+      const { stamp = '', changedAt = 0 } = stamps.get(name) ?? {};
+      if (isSafeTypedName(name)) stamps.set(name, { stamp: `${stamp} ${modifiedAt}:${size}`, changedAt: Math.max(changedAt, modifiedAt) });
+    };
+    for (const entry of await this.#folder.list([category])) if (entry.kind === 'file' && entry.name.endsWith('.md')) note(entry.name.slice(0, -3), entry);
+    for (const entry of await this.#folder.list([versionsFolder, category])) if (entry.kind === 'directory') note(entry.name, entry);
     const heads: MemoryVersion[] = [];
-    for (const name of names) {
-      const head = isSafeTypedName(name) ? await this.head(category, name) : undefined;
-      if (head !== undefined) heads.push(head.version);
+    const names = [...stamps.keys()];
+    for (let from = 0; from < names.length; from += readsAtOnce) {
+      const read = await Promise.all(names.slice(from, from + readsAtOnce).map((name) => this.#knownHead(category, name, stamps.get(name) ?? { stamp: '', changedAt: 0 })));
+      heads.push(...read.filter((version) => version !== undefined));
     }
     return heads;
   }
@@ -90,6 +102,18 @@ export class FileMemoryStore extends VersionedMemoryStore {
       if (file.size > 0) await this.#folder.replace(path, new Uint8Array());
       else if (this.#clock.now() - file.modifiedAt > this.#numberKeptMs) await this.#folder.remove(path);
     }
+  }
+
+  /** The newest version, read again only when a file has changed since, or so lately that the next change might not show in its time. */
+  async #knownHead(category: TypedMemoryCategory, name: string, { stamp, changedAt }: { stamp: string; changedAt: number }): Promise<MemoryVersion | undefined> {
+    const entry = `${category}/${name}`;
+    const known = this.#knownHeads.get(entry);
+    if (known?.stamp === stamp) return known.version;
+    const isSettled = this.#clock.now() - changedAt > settledMs;
+    const version = (await this.head(category, name))?.version;
+    if (isSettled && version !== undefined) this.#knownHeads.set(entry, { stamp, version });
+    else this.#knownHeads.delete(entry);
+    return version;
   }
 
   /** Puts the newest version where people look, also when others have written since. */
@@ -124,10 +148,7 @@ export class FileMemoryStore extends VersionedMemoryStore {
 
   /** Undefined when it is not there or forgotten. */
   async #readVersion(category: TypedMemoryCategory, name: string, number: number): Promise<MemoryVersion | undefined> {
-    const bytes = await this.#readBytes(versionPath(category, name, number));
-    if (bytes === undefined || bytes.length === 0) return undefined;
-    const { content, createdAt = 0, updatedAt = createdAt, provenance = {}, isDeleted = false } = parseMemoryDocument(decode(bytes));
-    return { category, name, content, version: number, createdAt, updatedAt, provenance, isDeleted };
+    return readVersion({ category, name, number }, await this.#readBytes(versionPath(category, name, number)));
   }
 
   /** Numbers of the versions that are kept, in order. */
@@ -151,6 +172,13 @@ export class FileMemoryStore extends VersionedMemoryStore {
 }
 
 const versionPath = (category: TypedMemoryCategory, name: string, number: number): string[] => [versionsFolder, category, name, `${number}.md`];
+
+/** Undefined when there are no bytes, or none any more. */
+function readVersion({ category, name, number }: { category: TypedMemoryCategory; name: string; number: number }, bytes: Uint8Array | undefined): MemoryVersion | undefined {
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const { content, createdAt = 0, updatedAt = createdAt, provenance = {}, isDeleted = false } = parseMemoryDocument(decode(bytes));
+  return { category, name, content, version: number, createdAt, updatedAt, provenance, isDeleted };
+}
 
 /** A file edited by hand may hold anything; what is no UTF-8 is shown as such and not lost before somebody writes. */
 const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8').replaceAll('\0', '\uFFFD');

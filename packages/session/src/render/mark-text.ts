@@ -15,7 +15,7 @@ export function quoteName(name: string): string {
 }
 
 /** Who wrote a message: an agent or a person, by what the transcript recorded and not by what the text says. */
-export function describeSender(message: Pick<SessionMessage, 'sender' | 'senderId' | 'isBot'>): string {
+function describeSender(message: Pick<SessionMessage, 'sender' | 'senderId' | 'isBot'>): string {
   const name = quoteName(message.sender === '' ? message.senderId : message.sender);
   const id = message.sender === '' || message.sender === message.senderId ? '' : ` (id ${quoteName(message.senderId)})`;
   return `${message.isBot ? 'agent' : 'person'} ${name}${id}`;
