@@ -1,5 +1,5 @@
 // @ts-check
-/** @import { ActionCall, CredentialBroker, PluginActionInfo, PluginHealthReport, PluginResult, ServicePlugin } from '@cortex-runtime/plugins' */
+/** @import { ActionCall, CredentialBroker, PluginActionInfo, PluginHealthReport, PluginResult, PluginSetupContext, ServicePlugin } from '@cortex-runtime/plugins' */
 
 import { CalendarClient } from './service/calendar-client.js';
 
@@ -22,11 +22,10 @@ export class CalendarPlugin {
    * Called once, before the first action.
    *
    * @param {CredentialBroker} broker
-   * @param {{ signal: AbortSignal }} [context]
+   * @param {Partial<PluginSetupContext>} [context]
    */
   async setup(broker, context) {
-    const [url, key] = [await broker.get('calendar_url'), await broker.get('calendar_api_key')];
-    const client = new CalendarClient(url, key);
+    const client = new CalendarClient(String(context?.settings?.url ?? 'http://127.0.0.1:8787'), await broker.get('calendar_api_key'));
     await client.ping(context?.signal);
     this.#client = client;
   }

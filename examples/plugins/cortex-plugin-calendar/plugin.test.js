@@ -9,9 +9,8 @@ const call = (idempotencyKey) => ({ idempotencyKey, requestedBy: 'test', signal:
 test('creates an event once and lists it', async (t) => {
   const service = await startCalendarService({ apiKey: 'test-key' });
   t.after(() => service.close());
-  const values = { calendar_url: service.url, calendar_api_key: 'test-key' };
   const plugin = new CalendarPlugin();
-  await plugin.setup({ get: async (name) => values[name] });
+  await plugin.setup({ get: async () => 'test-key' }, { settings: { url: service.url } });
   t.after(() => plugin.teardown());
 
   const params = { title: 'Standup', date: '2026-06-02' };

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { nodeDisk } from '@cortex-runtime/core/node';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
-import { discoverPlugins, operatorTokens } from '../src/index.ts';
+import { discoverPlugins, operatorTokens, type CredentialBroker } from '../src/index.ts';
 import { openClerk, type ClerkOptions } from './clerk-program.ts';
 import { codeOf, rig, settle } from './registry-rig.ts';
 import { callContext } from './servers.ts';
@@ -55,15 +55,14 @@ async function service(): Promise<CalendarService> {
   return started;
 }
 
-const credentialsFor = (url: string) => ({ calendar_url: url, calendar_api_key: apiKey });
+const keyOnly = (value = apiKey): CredentialBroker => ({ get: (name) => Promise.resolve(name === 'calendar_api_key' ? value : '') });
+const settingsFor = ({ url }: { url: string }) => ({ settings: { calendar: { url } } });
 const standup = { title: 'Standup', date: '2026-06-02' };
 const june = { start: '2026-06-01', end: '2026-06-30' };
 
 describe('the calendar plugin, installed from its packed tarball', () => {
   it('is found by the key in its package.json and used as the guide says', async () => {
-    const { url } = await service();
-    const values: Record<string, string> = credentialsFor(url);
-    const { registry } = rig({}, { disk: nodeDisk, broker: { get: (name) => Promise.resolve(values[name] ?? '') } });
+    const { registry } = rig(settingsFor(await service()), { disk: nodeDisk, broker: keyOnly() });
     const found = await registry.discoverAndRegister({ from: app });
     expect(found).toMatchObject([{ packageName: 'cortex-plugin-calendar', packageVersion: '1.0.0', plugin: { name: 'calendar' } }]);
     expect(await registry.setupAllPending()).toEqual([{ plugin: 'calendar', ok: true }]);
@@ -80,14 +79,14 @@ describe('the calendar plugin, installed from its packed tarball', () => {
   it('is set up again when the service comes back, and never shows its key', async () => {
     const calendar = await service();
     calendar.fail(503);
-    const { registry, clock, lines } = rig({}, { disk: nodeDisk, broker: { get: (name) => Promise.resolve(name === 'calendar_url' ? calendar.url : apiKey) } });
+    const { registry, clock, lines } = rig(settingsFor(calendar), { disk: nodeDisk, broker: keyOnly() });
     await registry.discoverAndRegister({ from: app });
     await expect(registry.execute('calendar', 'list_events', june)).rejects.toThrow('the calendar answered 503');
     const again = registry.execute('calendar', 'list_events', june);
     await settle();
     await clock.advance(1_000);
     expect(await again).toEqual({ success: true, data: { events: [] } });
-    const { registry: wrong } = rig({}, { disk: nodeDisk, broker: { get: (name) => Promise.resolve(name === 'calendar_url' ? calendar.url : 'wrong-key-canary') } });
+    const { registry: wrong } = rig(settingsFor(calendar), { disk: nodeDisk, broker: keyOnly('wrong-key-canary') });
     await wrong.discoverAndRegister({ from: app });
     const error = await wrong.execute('calendar', 'list_events', june).catch((thrown: unknown) => String(thrown));
     expect(error).toContain('the calendar answered 401: {"error":"wrong key Bearer [secret]"}');
@@ -96,7 +95,7 @@ describe('the calendar plugin, installed from its packed tarball', () => {
 
   it('reaches agents as calendar__<action>, without what is for operators', async () => {
     const calendar = await service();
-    const { registry } = rig({}, { disk: nodeDisk, operators: operatorTokens({ ada: 'ada-token-1234' }), broker: { get: (name) => Promise.resolve(name === 'calendar_url' ? calendar.url : apiKey) } });
+    const { registry } = rig(settingsFor(calendar), { disk: nodeDisk, operators: operatorTokens({ ada: 'ada-token-1234' }), broker: keyOnly() });
     await registry.discoverAndRegister({ from: app });
     const tools = await registry.toolSource('calendar').tools();
     expect(tools.map(({ name, onUnknown, isReadOnly }) => [name, onUnknown, isReadOnly])).toEqual([['calendar__list_events', 'retry', true], ['calendar__create_event', 'probe', false]]);
@@ -131,7 +130,7 @@ describe('a clerk that is killed', () => {
   it('while it waits for an approval makes the event once, when the answer came meanwhile', async () => {
     const calendar = await service();
     const directory = join(await mkdtemp(join(base, 'journal-')), 'j');
-    const options = { directory, from: app, credentials: credentialsFor(calendar.url) };
+    const options = { directory, from: app, url: calendar.url, apiKey };
     const first = startClerk({ ...options, params: standup, idempotencyKey: 'effect-1' });
     const { approval } = await first.next();
     await first.kill();
@@ -176,7 +175,7 @@ describe('a clerk that is killed', () => {
       proxy.closeAllConnections();
     });
     const directory = join(await mkdtemp(join(base, 'journal-')), 'j');
-    const options = { directory, from: app, credentials: credentialsFor(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`) };
+    const options = { directory, from: app, url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, apiKey };
     const asking = startClerk({ ...options, params: standup, idempotencyKey: 'effect-1' });
     const { approval } = await asking.next();
     await asking.kill();

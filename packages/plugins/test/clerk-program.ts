@@ -9,15 +9,17 @@ export interface ClerkOptions {
   directory: string;
   /** A folder with the calendar plugin installed. */
   from: string;
-  credentials: Record<string, string>;
+  /** Of the calendar. */
+  url: string;
+  apiKey: string;
 }
 
 /** A registry over a journal in files, with the calendar that is installed. */
-export async function openClerk({ directory, from, credentials }: ClerkOptions): Promise<{ registry: PluginRegistry; close(): Promise<void> }> {
+export async function openClerk({ directory, from, url, apiKey }: ClerkOptions): Promise<{ registry: PluginRegistry; close(): Promise<void> }> {
   const createId = idGenerator({ clock, random });
   const journal = await FileJournal.open({ disk: nodeDisk, clock, createId, lock: soleOwnerLock() }, { directory });
-  const broker = { get: (name: string) => Promise.resolve(credentials[name] ?? '') };
-  const registry = createPluginRegistry({ clock, createId, logger: silentLogger, journal, broker, disk: nodeDisk });
+  const broker = { get: (name: string) => Promise.resolve(name === 'calendar_api_key' ? apiKey : '') };
+  const registry = createPluginRegistry({ clock, createId, logger: silentLogger, journal, broker, disk: nodeDisk }, { settings: { calendar: { url } } });
   await registry.discoverAndRegister({ from });
   return {
     registry,

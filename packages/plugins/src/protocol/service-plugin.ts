@@ -68,6 +68,8 @@ export interface ActionCall {
 export interface PluginSetupContext {
   /** Aborted when setup takes too long or the plugin is unloaded. */
   readonly signal: AbortSignal;
+  /** What the operator has set for this plugin: addresses, defaults; nothing secret. */
+  readonly settings: JsonObject;
 }
 
 /**

@@ -49,7 +49,7 @@ export function pluginSlot(deps: { clock: Clock; logger: Logger; credentials: Gu
     const timer = clock.setTimer(settings.setupTimeoutMs, () => giveUp.abort(new Error(`setup took longer than ${settings.setupTimeoutMs} ms`)));
     state = 'setting_up';
     try {
-      await plugin.setup(credentials.broker, { signal: giveUp.signal });
+      await plugin.setup(credentials.broker, { signal: giveUp.signal, settings: settings.settings[name] ?? {} });
       state = 'ready';
       setupError = undefined;
       failures = 0;

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { ActionTier } from '../protocol/service-plugin.ts';
@@ -11,6 +12,8 @@ export const ActionPolicy = z.strictObject({
   rateLimit: z.strictObject({ calls: z.int().min(1), perMs: z.number().positive() }).optional(),
 });
 export type ActionPolicy = z.input<typeof ActionPolicy>;
+
+const PluginSettings: z.ZodType<JsonObject, JsonObject> = z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject, JsonObject>;
 
 /** How plugins are run. Durations are milliseconds. */
 export const PluginRegistryOptions = z.strictObject({
@@ -35,6 +38,8 @@ export const PluginRegistryOptions = z.strictObject({
   approvalTtlMs: z.number().positive().default(24 * 60 * 60_000),
   /** By `<plugin>.<action>` or `<plugin>.*`. */
   actions: z.record(z.string(), ActionPolicy).default({}),
+  /** By plugin: handed to its `setup` as it is. */
+  settings: z.record(z.string(), PluginSettings).default({}),
 });
 export type PluginRegistryOptions = z.input<typeof PluginRegistryOptions>;
 export type PluginRegistrySettings = z.output<typeof PluginRegistryOptions>;
