@@ -30,8 +30,8 @@ export class HeldDelivery implements Delivery {
   readonly deliveryCount: number;
   /** For the adapter: when the loan was last renewed, monotonic. */
   renewedAt = 0;
-  /** For the adapter: the id whose memory is kept while this delivery is held. */
-  dedupId: string | undefined;
+  /** For the adapter: the deduplication id, digested, whose memory is kept while this delivery is held. */
+  dedupDigest: string | undefined;
   readonly #holder: Holder;
   #state: 'held' | 'settling' | 'settled' | 'lost' = 'held';
   #abort: AbortController | undefined;

@@ -214,7 +214,7 @@ describe.skipIf(redisUrl === '')('with a server that loses its data', { timeout:
     expect(refused).toBeInstanceOf(BusFullError);
     const client = server.client();
     expect(await client.xlen(`${streamPrefix}:s`)).toBe(accepted.length);
-    expect(await client.keys('*:dedup:*')).toHaveLength(accepted.length);
+    expect(await client.keys('*:d:*')).toHaveLength(accepted.length);
     await client.config('SET', 'maxmemory', '64mb');
     await bus.publish('s', 'x'.repeat(20_000), { dedupId: `k${accepted.length}` });
     expect(await client.xlen(`${streamPrefix}:s`)).toBe(accepted.length + 1);

@@ -8,13 +8,14 @@ export interface Entry {
   payload: Buffer | undefined;
   /** The only group that it is for. */
   group: string | undefined;
-  dedupId: string | undefined;
+  /** Digest of the deduplication id. */
+  dedupDigest: string | undefined;
 }
 
 /** @param fields - name, value, name, value …; null when the entry was deleted */
 export function decodeEntry(id: Reply, fields: Reply): Entry | undefined {
   if (!Array.isArray(fields)) return undefined;
-  const entry: Entry = { msgId: String(id), msgType: '', payload: undefined, group: undefined, dedupId: undefined };
+  const entry: Entry = { msgId: String(id), msgType: '', payload: undefined, group: undefined, dedupDigest: undefined };
   let hasType = false;
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const value = fields[index + 1] as Buffer;
@@ -33,7 +34,7 @@ export function decodeEntry(id: Reply, fields: Reply): Entry | undefined {
         entry.group = value.toString();
         break;
       case 'dedup':
-        entry.dedupId = value.toString();
+        entry.dedupDigest = value.toString();
         break;
       default: // other libraries may add fields of their own
     }

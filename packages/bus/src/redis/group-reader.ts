@@ -44,7 +44,8 @@ export class GroupReader {
   /** The stream by its key. */
   readonly #streams = new Map<string, string>();
   #blockedOn: ReadonlySet<string> | undefined;
-  #isUnblocking = false;
+  #callingBack: ReadonlySet<string> | undefined;
+  #isStale = false;
   #wake: (() => void) | undefined;
   #clientId = 0;
   #hasSeenNothing = false;
@@ -89,33 +90,42 @@ export class GroupReader {
     }
   }
 
-  /** There is room for messages of these streams. */
+  /** There is room for messages of these streams. A blocked read that does not name them all is called back. */
   wanted(streams: readonly string[]): void {
     this.#wake?.();
     const blockedOn = this.#blockedOn;
-    if (blockedOn === undefined || this.#isUnblocking || this.#clientId === 0 || streams.every((stream) => blockedOn.has(stream))) return;
-    this.#isUnblocking = true;
-    void this.#deps.host
-      .unblock(this.#clientId)
-      .catch(() => {})
-      .finally(() => {
-        this.#isUnblocking = false;
-      });
+    if (blockedOn === undefined) this.#isStale = true;
+    else if (!streams.every((stream) => blockedOn.has(stream))) void this.#callBack(blockedOn);
   }
 
-  /** Lets the current read come back, so that what the server has just assigned is known and can be given back. */
+  async #callBack(blockedOn: ReadonlySet<string>): Promise<void> {
+    if (this.#callingBack === blockedOn) return;
+    this.#callingBack = blockedOn;
+    // The read may still be on its way to the server, or the connection be new: it is called until it has come back.
+    while (this.#blockedOn === blockedOn) {
+      if (this.#clientId !== 0) await this.#deps.host.unblock(this.#clientId).catch(() => {});
+      if (this.#blockedOn === blockedOn) await sleep(this.#deps.clock, 2);
+    }
+  }
+
+  /** Lets the current read come back, so that what the server has just assigned is known and can be given back; a read that does not come back in a second is cut off. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake?.();
-    if (this.#blockedOn !== undefined && this.#clientId !== 0) await this.#deps.host.unblock(this.#clientId).catch(() => this.#connection.close());
-    else if (this.#clientId === 0) this.#connection.close();
-    await this.#running;
+    const blockedOn = this.#blockedOn;
+    if (this.#deps.settings.cluster !== undefined) this.#connection.close();
+    else if (blockedOn !== undefined) void this.#callBack(blockedOn);
+    const patience = new AbortController();
+    await Promise.race([this.#running, sleep(this.#deps.clock, 1_000, patience.signal).catch(() => {})]);
+    patience.abort();
     this.#connection.close();
+    await this.#running;
   }
 
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#isStopped) {
+      this.#isStale = false;
       const { reads } = planReads(this.#routes);
       if (reads.size === 0) {
         await new Promise<void>((resolve) => {
@@ -151,6 +161,8 @@ export class GroupReader {
       const replies = await Promise.all([...reads].map(([count, some]) => this.#send(some, count)));
       return replies.some(Boolean);
     }
+    // Something has changed since the plan was made: blocking on it could leave a stream unread for as long as it blocks.
+    if (this.#isStale) return true;
     this.#blockedOn = new Set(streams);
     try {
       return await this.#send(streams, Math.min(...reads.keys()), this.#deps.settings.blockMs);

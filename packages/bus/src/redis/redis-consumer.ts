@@ -39,6 +39,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   readonly #reclaimer: Reclaimer;
   readonly #returnedWork: ReturnedWork;
   readonly #timers = new Set<Timer>();
+  /** Streams on which a reply was lost. */
+  readonly #suspect = new Set<string>();
   #started: Promise<void> | undefined;
   #turn = 0;
 
@@ -145,9 +147,20 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** The server may have assigned messages to us in a reply that never came: they are looked for once they are older than any reply can be. */
   lostReply(streams: readonly string[], group: string): void {
     const { leaseMs } = this.#deps.settings;
-    this.#later(leaseMs, async () => {
-      for (const stream of streams) await this.#reclaimer.audit(stream, group, leaseMs, (id) => this.#isHeld(stream, group, id));
-    });
+    for (const stream of streams) {
+      const key = `${group} ${stream}`;
+      if (this.#suspect.has(key)) continue;
+      this.#suspect.add(key);
+      this.#later(leaseMs, async () => {
+        this.#suspect.delete(key);
+        try {
+          await this.#reclaimer.audit(stream, group, leaseMs, (id) => this.#isHeld(stream, group, id));
+        } catch (error) {
+          this.lostReply([stream], group);
+          throw error;
+        }
+      });
+    }
   }
 
   failed(group: string, error: unknown): void {
@@ -165,8 +178,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   async reclaim({ stream, group }: Route, dead: readonly string[], live: readonly string[], { idle }: { idle: boolean }): Promise<void> {
-    if (idle) await this.#reclaimer.audit(stream, group, this.#deps.settings.leaseMs, (id) => this.#isHeld(stream, group, id));
-    await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+    try {
+      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+    } catch (error) {
+      this.lostReply([stream], group);
+      throw error;
+    }
   }
 
   async touch(): Promise<void> {
@@ -176,7 +193,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       for (const [stream, deliveries] of subscription.inFlight) {
         const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= settings.claimIdleMs / 3 && !delivery.isSettling);
         if (old.length === 0) continue;
-        const keys = [names.stream(stream), ...old.flatMap(({ dedupId }) => (dedupId === undefined ? [] : [names.dedup(stream, dedupId)]))];
+        const keys = [names.stream(stream), ...old.flatMap(({ dedupDigest }) => (dedupDigest === undefined ? [] : [names.dedup(stream, dedupDigest)]))];
         const args = [subscription.group, this.#name, settings.dedupWindowMs, ...old.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
         const gone = await commands.script(touchScript, keys, args).catch(goneWithGroup);
         for (const delivery of old) {
@@ -237,7 +254,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       return;
     }
     try {
-      await this.#reclaimer.reclaim({ stream, group, dead, live: this.#sweeper.live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+      await this.reclaim({ stream, group }, dead, this.#sweeper.live, { idle });
     } catch (error) {
       this.#reclaimer.owe(stream, group, { dead, idle });
       this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'taking up returned work failed; the sweep tries again');
@@ -250,12 +267,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     const subscription = this.#choose(candidates);
     if (subscription === undefined) {
       // Subscriptions have stopped, or other work has filled them, while the read was under way.
-      void this.settlements.settle('release', { stream, group, msgId: entry.msgId, deliveryCount }, '', 0).catch(() => {});
+      void this.settlements.settle('release', { stream, group, msgId: entry.msgId, deliveryCount }, '', 0).catch(() => this.lostReply([stream], group));
       return;
     }
     const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount);
     delivery.renewedAt = this.#deps.clock.monotonic();
-    delivery.dedupId = entry.dedupId;
+    delivery.dedupDigest = entry.dedupDigest;
     subscription.offer(delivery);
   }
 

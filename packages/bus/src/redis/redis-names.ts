@@ -18,8 +18,9 @@ export class RedisNames {
   errors(stream: string): string {
     return `{${this.prefix}:${stream}}:errors`;
   }
-  dedup(stream: string, dedupId: string): string {
-    return `{${this.prefix}:${stream}}:dedup:${dedupId}`;
+  /** @param digest - of the deduplication id: ids are long, and there is a key for each message */
+  dedup(stream: string, digest: string): string {
+    return `{${this.prefix}:${stream}}:d:${digest}`;
   }
   lane(stream: string, busId: string, lane: number): string {
     return `{${this.prefix}:${stream}}:lane:${busId}:${lane}`;

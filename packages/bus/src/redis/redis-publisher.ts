@@ -74,12 +74,12 @@ export class RedisPublisher {
     let maxLength = 0;
     for (const { payload, msgType, dedupId, maxLength: keep } of items) {
       if (keep > maxLength) maxLength = keep;
-      let digest = '';
-      if (dedupId !== '') {
-        keys.push(this.#names.dedup(stream, dedupId));
-        digest = createHash('sha1').update(msgType).update('\0').update(payload).digest('base64').slice(0, 16);
+      if (dedupId === '') args.push(msgType, payload, '', '');
+      else {
+        const id = digestOf(dedupId, 16);
+        keys.push(this.#names.dedup(stream, id));
+        args.push(msgType, payload, id, digestOf(`${msgType}\0`, 12, payload));
       }
-      args.push(msgType, payload, dedupId, digest);
     }
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
@@ -106,6 +106,11 @@ export class RedisPublisher {
       if (stream !== except && batcher.isIdle) this.#batchers.delete(stream);
     }
   }
+}
+
+/** `length` characters of 6 bits. */
+function digestOf(text: string, length: number, payload: string | Buffer = ''): string {
+  return createHash('sha256').update(text).update(payload).digest('base64url').slice(0, length);
 }
 
 /** What the server answered to a publish, as an error of ours. */

@@ -127,10 +127,10 @@ export class Sweeper {
     for (const consumer of this.#observed.keys()) if (!seen.has(consumer)) this.#observed.delete(consumer);
   }
 
-  /** Every stream is looked through for idle work twice in `claimIdleMs`, but at most one stream in a sweep. */
+  /** Every stream is looked through for idle work twice in `claimIdleMs`, but at most one stream in two sweeps. */
   #idleCircleMs(routes: number): number {
     const { claimIdleMs, sweepMs } = this.#deps.settings;
-    return Math.max(claimIdleMs / 2, routes * sweepMs);
+    return Math.max(claimIdleMs / 2, routes * 2 * sweepMs);
   }
 
   #nextIdle(routes: readonly Route[]): Route | undefined {

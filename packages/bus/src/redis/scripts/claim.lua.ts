@@ -56,15 +56,20 @@ local function pendingOf(name, minIdle)
   take(redis.call('XPENDING', KEYS[1], group, 'IDLE', minIdle, '-', '+', left, name), left, minIdle)
 end
 
-pendingOf(ARGV[5], ARGV[6])
 for i = 11, 10 + dead do pendingOf(ARGV[i], ARGV[8]) end
+local isWhole = false
 if ARGV[10] ~= '' and #taken < limit then
-  local rows = {}
+  local rows, due = {}, {}
   local page = redis.call('XPENDING', KEYS[1], group, 'IDLE', ARGV[10], '-', '+', 500)
+  isWhole = #page < 500
   for _, row in ipairs(page) do
-    if not alive[row[2]] and #rows < limit - #taken then rows[#rows + 1] = row end
+    local isDue = row[2] == ARGV[5] and row[3] >= tonumber(ARGV[6])
+    if #rows + #due >= limit - #taken then more = 1 break end
+    if isDue then due[#due + 1] = row elseif not alive[row[2]] then rows[#rows + 1] = row end
   end
-  take(rows, limit - #taken, ARGV[10])
+  take(due, limit + 1, ARGV[6])
+  take(rows, limit + 1, ARGV[10])
 end
+if not isWhole then pendingOf(ARGV[5], ARGV[6]) end
 return { taken, lost, buried, more }
 `);

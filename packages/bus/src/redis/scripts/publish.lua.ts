@@ -6,7 +6,7 @@ import { script } from '../script.ts';
  *
  * KEYS  1 stream · 2 what this publisher's lane did last · 3… deduplication keys, of the messages that have one, in order
  * ARGV  1 number of the batch · 2 attempt, from 1 · 3 acknowledged entries to keep · 4 unacknowledged entries allowed · 5 ms a deduplication id is kept · 6 ms a lane is remembered
- *       then per message: type, payload, deduplication id (or ''), digest of the payload
+ *       then per message: type, payload, digest of its deduplication id (or ''), digest of type and payload
  * Returns per message: an id (added), '=id' (was there), '!id' (the id belongs to another payload), '~' (the stream is full)
  */
 export const publishScript = script(`
