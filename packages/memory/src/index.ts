@@ -15,6 +15,7 @@ export { FileMemoryStore, FileMemoryStoreOptions } from './file/file-memory-stor
 export type { FolderEntry, RootedFolder } from './file/rooted-folder.ts';
 export type { MemoryProvider, MemoryResult } from './memory-provider.ts';
 export { InMemoryMemoryOptions, InMemoryMemoryProvider } from './in-memory-memory-provider.ts';
+export { FileMemoryProvider, FileMemoryProviderOptions } from './file/file-memory-provider.ts';
 export { LexicalIndex } from './lexical-index.ts';
 export { splitWords } from './split-words.ts';
 export { aiSdkEmbedder, type AiSdkEmbeddingModel, type Embedder } from './embedding/embedder.ts';

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { systemClock } from '@cortex-runtime/core/node';
+import { idGenerator } from '@cortex-runtime/core';
+import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { FileMemoryStore, type FileMemoryStoreOptions, type RootedFolder } from '../src/index.ts';
+import { FileMemoryProvider, FileMemoryStore, type FileMemoryStoreOptions, type RootedFolder } from '../src/index.ts';
 import { nodeRootedFolder } from '../src/node/index.ts';
-import { describeMemoryStoreContract } from '../src/testing/index.ts';
+import { describeMemoryProviderContract, describeMemoryStoreContract } from '../src/testing/index.ts';
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'cortex-memory-'));
@@ -20,6 +21,33 @@ async function folder(): Promise<string> {
 const open = async (root: string, options: FileMemoryStoreOptions = {}) => new FileMemoryStore({ folder: await nodeRootedFolder(root), clock: systemClock }, options);
 
 describeMemoryStoreContract('FileMemoryStore', async () => open(await folder(), { keepVersions: 5, maxContentBytes: 1_000 }));
+
+const createId = idGenerator({ clock: systemClock, random: systemRandom });
+const openProvider = async (root: string, collection?: string) => new FileMemoryProvider({ folder: await nodeRootedFolder(root), createId, clock: systemClock }, collection === undefined ? {} : { collection });
+
+describeMemoryProviderContract('FileMemoryProvider', async () => openProvider(await folder()));
+
+describe('FileMemoryProvider', () => {
+  it('finds what others added and no longer what they deleted, in its own collection', async () => {
+    const root = await folder();
+    const [one, other, elsewhere] = [await openProvider(root), await openProvider(root), await openProvider(root, 'another')];
+    const id = await one.add('tea with milk', { metadata: { source: 'chat' } });
+    expect(await other.search('tea')).toMatchObject([{ memoryId: id, content: 'tea with milk', metadata: { source: 'chat' } }]);
+    expect(await elsewhere.search('tea')).toEqual([]);
+    expect(await other.delete(id)).toBe(true);
+    expect(await one.search('tea')).toEqual([]);
+    expect(await one.delete('../../etc/passwd')).toBe(false);
+    await writeFile(join(root, '_memories/agent_memory/broken.json'), '{');
+    await expect(one.search('tea')).rejects.toMatchObject({ code: 'MEMORY_READ_FAILED', entry: '_memories/agent_memory/broken.json' });
+    await expect(openProvider(root, '../x')).rejects.toThrow(/lower-case/);
+  });
+
+  it('says which memory could not be written when the disk is full', async () => {
+    const real = await nodeRootedFolder(await folder());
+    const full: RootedFolder = { ...real, claim: () => Promise.reject(new Error('ENOSPC: no space left on device')) };
+    await expect(new FileMemoryProvider({ folder: full, createId, clock: systemClock }).add('x')).rejects.toMatchObject({ code: 'MEMORY_WRITE_FAILED' });
+  });
+});
 
 describe('FileMemoryStore', () => {
   it('is Markdown with front matter that people can read', async () => {
