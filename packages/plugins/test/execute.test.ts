@@ -265,24 +265,32 @@ describe('the record of calls', () => {
       throw new ToolOutcomeUnknownError('shop.ship', 'the connection broke');
     } }, {
       actions: [{ name: 'ship', description: '', onUnknown: 'probe' }],
-      probeAction: (_, __, { idempotencyKey }) => Promise.resolve(idempotencyKey === 'arrived' ? { happened: true, result: { success: true, data: 'shipped' } } : { happened: false }),
+      probeAction: async (_, __, { idempotencyKey }) => {
+        if (idempotencyKey === 'who knows') throw new Error('the service does not answer');
+        return idempotencyKey === 'arrived' ? { happened: true, result: { success: true, data: 'shipped' } } : { happened: false };
+      },
     });
     await registry.register(shop);
     await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'arrived' }));
+    expect(await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'arrived', onUnknown: 'ask' }))).toBe('TOOL_OUTCOME_UNKNOWN');
     expect(await registry.execute('shop', 'ship', {}, { idempotencyKey: 'arrived' })).toEqual({ success: true, data: 'shipped' });
+    await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'who knows' }));
+    expect(await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'who knows' }))).toBe('TOOL_OUTCOME_UNKNOWN');
     await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'lost' }));
     await codeOf(registry.execute('shop', 'ship', {}, { idempotencyKey: 'lost' }));
-    expect(shop.done.filter((line) => line.startsWith('ship'))).toHaveLength(3);
+    expect(shop.done.filter((line) => line.startsWith('ship'))).toHaveLength(4);
   });
 
   it('gives the plugin a copy, which it may change as it likes', async () => {
     const { registry } = rig();
-    await registry.register(shopPlugin({ order: (params) => {
+    await registry.register(shopPlugin({ refund: (params) => {
       (params as { item: string }).item = 'changed';
       return { success: true };
     } }));
     const params = { item: 'pen', cents: 1 };
-    await registry.execute('shop', 'order', params);
+    registry.watchApprovals(({ id, status }) => status === 'pending' && void registry.approve(id, { by: 'ada' }));
+    await registry.execute('shop', 'refund', params);
     expect(params.item).toBe('pen');
+    expect(await registry.approvals()).toMatchObject([{ params: { item: 'pen' } }]);
   });
 });

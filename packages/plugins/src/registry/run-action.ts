@@ -178,7 +178,7 @@ async function askPlugin({ plugin, slot, credentials, action }: RunnableAction, 
       return { happened: true, result: credentials.scrubJson(readResult(`${plugin.name}.${action.name}`, action.isReadOnly, found.result) as unknown as JsonObject) as unknown as PluginResult };
     } catch (error) {
       credentials.scrubError(error);
-      throw error;
+      throw CortexError.is(error) ? error : unknownOutcome(call, error);
     }
   });
 }
@@ -198,5 +198,5 @@ function served({ plugin, action }: PluginCall, ending: Extract<NonNullable<Exec
 
 const executionIdOf = ({ plugin, action, idempotencyKey, requestedBy }: PluginCall): string => digestOf([requestedBy, plugin.name, action.name, idempotencyKey]);
 
-const unknownOutcome = ({ plugin, action, idempotencyKey }: PluginCall): ToolOutcomeUnknownError =>
-  new ToolOutcomeUnknownError(`${plugin.name}.${action.name}`, `it began before, under the idempotency key ${JSON.stringify(idempotencyKey)}, and its ending was never recorded; find out, then call again with onUnknown "retry" or not at all`);
+const unknownOutcome = ({ plugin, action, idempotencyKey }: PluginCall, cause?: unknown): ToolOutcomeUnknownError =>
+  new ToolOutcomeUnknownError(`${plugin.name}.${action.name}`, `it began before, under the idempotency key ${JSON.stringify(idempotencyKey)}, and its ending was never recorded; find out, then call again with onUnknown "retry" or not at all`, cause === undefined ? {} : { cause });
