@@ -7,6 +7,7 @@ import { assertOpen, HeldSubscription, type SubscriptionHost } from '../held-sub
 import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
+import { Content } from './content.ts';
 import { MemoryGroup, MemoryStream, type MemoryEntry, type Pending } from './memory-stream.ts';
 
 export interface MemoryBusDependencies {
@@ -47,25 +48,23 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
     }
   }
 
-  #publish(stream: string, payload: Uint8Array | string, { msgType = 'task', dedupId, maxLength = this.settings.maxLength, ...rest }: PublishOptions): string {
+  #publish(stream: string, payload: Uint8Array | string, options: PublishOptions): string {
     assertOpen(this.#isClosed);
-    assertPublishOptions({ msgType, maxLength, ...(dedupId === undefined ? {} : { dedupId }), ...rest });
+    assertPublishOptions(options);
+    const { msgType = 'task', dedupId, maxLength = this.settings.maxLength } = options;
     const of = this.#streams.get(stream) ?? this.#make(stream);
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(Uint8Array.from(payload).buffer);
     const now = this.#clock.now();
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : Uint8Array.from(payload);
-    const digest = dedupId === undefined ? '' : `${msgType} ${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')}`;
-    if (dedupId !== undefined) {
-      const known = of.remembered(dedupId, now);
-      if (known !== undefined) {
-        if (known.digest !== digest) throw new BusConflictError(stream, dedupId, known.msgId);
-        return known.msgId;
-      }
+    const known = dedupId === undefined ? undefined : of.remembered(dedupId, now);
+    if (dedupId !== undefined && known !== undefined) {
+      if (!known.content.isOf(msgType, bytes)) throw new BusConflictError(stream, dedupId, known.msgId);
+      return known.msgId;
     }
     if (of.log.length >= this.settings.maxBacklog && of.backlog >= this.settings.maxBacklog) {
       throw new BusFullError(stream, `${this.settings.maxBacklog} messages are not acknowledged yet`);
     }
     const msgId = this.#append(of, { msgType, payload: bytes, group: undefined });
-    if (dedupId !== undefined) of.remember(dedupId, { msgId, position: of.log.end - 1, digest, expiresAt: now + this.settings.dedupWindowMs }, now);
+    if (dedupId !== undefined) of.remember(dedupId, { msgId, position: of.log.end - 1, content: new Content(msgType, bytes), expiresAt: now + this.settings.dedupWindowMs }, now);
     if ((of.log.end & 63) === 0) of.trim(maxLength);
     return msgId;
   }

@@ -3,6 +3,7 @@ import type { Timer } from '@cortex-runtime/core';
 import type { HeldDelivery } from '../held-delivery.ts';
 import type { HeldSubscription } from '../held-subscription.ts';
 import type { DeadLetter } from '../message-bus.ts';
+import type { Content } from './content.ts';
 import { EntryLog } from './entry-log.ts';
 
 export interface MemoryEntry {
@@ -51,7 +52,7 @@ export class MemoryGroup {
 interface Remembered {
   msgId: string;
   position: number;
-  digest: string;
+  content: Content;
   expiresAt: number;
 }
 
