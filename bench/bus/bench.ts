@@ -14,7 +14,7 @@ import { MemoryBus, type MessageBus, type Subscription } from '@cortex-runtime/b
 import type { BusConfig } from '@cortex-runtime/bus/config';
 import { RedisStreamBus } from '@cortex-runtime/bus/redis';
 import { redisServer, type RedisServer } from '@cortex-runtime/bus/testing/servers';
-import { Redis } from 'ioredis';
+import { type Redis } from 'ioredis';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const tasks = Number(process.env['BENCH_TASKS'] ?? 50_000);

@@ -2,6 +2,7 @@ import { describeError, InvalidInputError, type Logger } from '@cortex-runtime/c
 
 import type { BusEvent, EventNotice, EventSubscriptionOptions } from './event-bus.ts';
 import { eventPattern, sourceFilter } from './event-pattern.ts';
+import { notifier } from './notifier.ts';
 
 type Handler = (event: BusEvent) => Promise<void> | void;
 
@@ -15,14 +16,7 @@ export class FanOut {
   readonly #seen = new Set<string>();
 
   constructor(logger: Logger, onNotice: ((notice: EventNotice) => void) | undefined) {
-    this.#notify = (notice) => {
-      logger.warn(notice, 'event bus notice');
-      try {
-        onNotice?.(notice);
-      } catch (error) {
-        logger.error({ error: describeError(error) }, 'a listener for notices of the event bus failed');
-      }
-    };
+    this.#notify = notifier(logger, onNotice);
   }
 
   get size(): number {

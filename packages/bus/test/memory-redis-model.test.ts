@@ -16,7 +16,7 @@ const stream = fc.constantFrom('s', 't');
 const group = fc.constantFrom('g', 'h');
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('publish' as const), stream, text: fc.constantFrom('a', 'b', 'c'), dedupId: fc.option(fc.constantFrom('k1', 'k2'), { nil: undefined }) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('read' as const), streams: fc.uniqueArray(stream, { minLength: 1, maxLength: 1 }), group, consumer: fc.constantFrom('c1', 'c2'), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('read' as const), streams: fc.uniqueArray(stream, { minLength: 1, maxLength: 2 }), group, consumer: fc.constantFrom('c1', 'c2'), count: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('ack' as const, 'nack' as const), stream, group, which: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('redeliver' as const), stream }) },
 );

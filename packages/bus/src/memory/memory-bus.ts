@@ -1,10 +1,12 @@
-import { backoffMs, describeError, InvalidInputError, silentLogger, type Clock, type HealthStatus, type Logger } from '@cortex-runtime/core';
+import { backoffMs, describeError, silentLogger, type Clock, type HealthStatus, type Logger } from '@cortex-runtime/core';
 
 import { BusConfig, type BusSettings } from '../config/index.ts';
+import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
 import { BusConflictError, BusFullError } from '../errors.ts';
 import { HeldDelivery, type Settlements } from '../held-delivery.ts';
 import { assertOpen, HeldSubscription, type SubscriptionHost } from '../held-subscription.ts';
 import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription } from '../message-bus.ts';
+import { notifier } from '../notifier.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { Content } from './content.ts';
@@ -26,8 +28,7 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
     release: (delivery) => Promise.resolve(this.#release(delivery)),
   };
   readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #onNotice: ((notice: BusNotice) => void) | undefined;
+  readonly #notify: (notice: BusNotice) => void;
   readonly #streams = new Map<string, MemoryStream>();
   readonly #subscriptions = new Set<HeldSubscription>();
   #deadLetters = 0;
@@ -36,8 +37,7 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
   constructor(deps: MemoryBusDependencies, config: BusConfig = {}) {
     this.settings = BusConfig.parse(config);
     this.#clock = deps.clock;
-    this.#logger = deps.logger ?? silentLogger;
-    this.#onNotice = deps.onNotice;
+    this.#notify = notifier(deps.logger ?? silentLogger, deps.onNotice);
   }
 
   publish(stream: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<string> {
@@ -85,20 +85,16 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
 
   async readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]> {
     assertOpen(this.#isClosed);
-    const { group = this.settings.consumerGroup, consumer, count = 10, blockMs = 0 } = options;
-    assertGroupName('group', group);
-    assertGroupName('consumer', consumer);
-    if (!Number.isInteger(count) || count < 1) throw new InvalidInputError('count', `must be a whole number of at least 1, got ${String(count)}`);
+    const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
     const places = streamList(streams).map((name) => {
       const of = this.#streams.get(name) ?? this.#make(name);
       return { of, group: this.#group(of, group) };
     });
     const read = () => {
       const messages: GroupMessage[] = [];
-      for (const place of places) {
-        for (let pending = this.#take(place.of, place.group, count - messages.length); pending !== undefined; pending = this.#take(place.of, place.group, count - messages.length)) {
-          messages.push(this.#lend(place.of, place.group, pending, consumer));
-        }
+      for (const { of, group } of places) {
+        const next = () => this.#take(of, group, count - messages.length);
+        for (let pending = next(); pending !== undefined; pending = next()) messages.push(this.#lend(of, group, pending, consumer));
       }
       return messages;
     };
@@ -141,9 +137,7 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
 
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     assertOpen(this.#isClosed);
-    const { group = this.settings.consumerGroup, maxInFlight = 1 } = options;
-    assertGroupName('group', group);
-    if (!Number.isInteger(maxInFlight) || maxInFlight < 1) throw new InvalidInputError('maxInFlight', `must be a whole number of at least 1, got ${String(maxInFlight)}`);
+    const { group, maxInFlight } = completeSubscribeOptions(options, this.settings.consumerGroup);
     const subscription = new HeldSubscription(this.#clock, this, streamList(streams), group, maxInFlight);
     this.#subscriptions.add(subscription);
     for (const name of subscription.streams) {
@@ -398,14 +392,5 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
     subscriptions.push(first);
     if (first.free > 0) return first;
     return subscriptions.find(({ free }) => free > 0);
-  }
-
-  #notify(notice: BusNotice): void {
-    this.#logger.warn(notice, 'bus notice');
-    try {
-      this.#onNotice?.(notice);
-    } catch (error) {
-      this.#logger.error({ error: describeError(error) }, 'a listener for notices of the bus failed');
-    }
   }
 }

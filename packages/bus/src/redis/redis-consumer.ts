@@ -1,4 +1,4 @@
-import { describeError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
 import { HeldDelivery } from '../held-delivery.ts';
@@ -39,6 +39,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   readonly #reclaimer: Reclaimer;
   readonly #returnedWork: ReturnedWork;
   readonly #timers = new Set<Timer>();
+  /** Groups that were there when `readOnce` last looked. */
+  readonly #knownGroups = new Set<string>();
   /** Streams on which a reply was lost. */
   readonly #suspect = new Set<string>();
   #started: Promise<void> | undefined;
@@ -210,32 +212,50 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   // --- one read for others
 
   async readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
+    for (const stream of streams) {
+      const route = `${group} ${stream}`;
+      if (this.#knownGroups.has(route)) continue;
+      await this.ensureGroup(stream, group);
+      this.#knownGroups.add(route);
+    }
+    try {
+      return await this.#readOnce(streams, group, consumer, count, blockMs);
+    } catch (error) {
+      if (!(error instanceof Error && /NOGROUP|UNBLOCKED/.test(error.message))) throw error;
+      const made = await Promise.all(streams.map((stream) => this.ensureGroup(stream, group)));
+      this.reset(streams.filter((_, index) => made[index]), group);
+      return this.#readOnce(streams, group, consumer, count, blockMs);
+    }
+  }
+
+  async #readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
     const { commands, pool, settings, names } = this.#deps;
     const messages: GroupMessage[] = [];
     const collect = (stream: string) => (entry: Entry, deliveryCount: number) => {
       if (this.#isOurs(stream, group, entry, deliveryCount, consumer)) messages.push(messageOf(stream, group, entry, deliveryCount));
     };
-    await Promise.all(streams.map((stream) => this.ensureGroup(stream, group)));
     for (const stream of streams) {
       await this.#reclaimer.reclaim({ stream, group, dead: [], live: [], idle: true, room: () => count - messages.length, take: collect(stream), consumer });
     }
-    if (messages.length >= count) return messages;
-    const read = (connection: RedisConnection, wait: readonly (string | number)[]) => {
-      const command = ['XREADGROUP', 'GROUP', group, consumer, 'COUNT', count - messages.length, ...wait, 'STREAMS'];
-      const timeoutMs = settings.socketTimeoutMs + blockMs;
-      // COUNT is per stream: several streams are read one after the other so that no more come than were asked for.
-      return connection.command([...command, ...streams.map((stream) => names.stream(stream)), ...streams.map(() => '>')], { asBuffer: true, timeoutMs });
-    };
-    const reply = blockMs > 0 && messages.length === 0 ? await pool.borrow((connection) => read(connection, ['BLOCK', Math.ceil(blockMs)])) : await read(commands, []);
-    if (!Array.isArray(reply)) return messages;
-    for (const [key, entries] of reply as [Buffer, [Reply, Reply][]][]) {
-      const stream = streams.find((each) => names.stream(each) === key.toString());
-      if (stream === undefined) continue;
-      for (const [id, fields] of entries) {
-        const entry = decodeEntry(id, fields);
-        if (entry !== undefined) collect(stream)(entry, 1);
+    const read = async (connection: RedisConnection, some: readonly string[], perStream: number, wait: readonly (string | number)[]) => {
+      const command = ['XREADGROUP', 'GROUP', group, consumer, 'COUNT', perStream, ...wait, 'STREAMS', ...some.map((stream) => names.stream(stream)), ...some.map(() => '>')];
+      const reply = await connection.command(command, { asBuffer: true, timeoutMs: settings.socketTimeoutMs + blockMs });
+      if (!Array.isArray(reply)) return;
+      for (const [key, entries] of reply as [Buffer, [Reply, Reply][]][]) {
+        const stream = some.find((each) => names.stream(each) === key.toString());
+        for (const [id, fields] of stream === undefined ? [] : entries) {
+          const entry = decodeEntry(id, fields);
+          if (stream !== undefined && entry !== undefined) collect(stream)(entry, 1);
+        }
       }
-    }
+    };
+    // COUNT is for each stream: one after the other, so that no more come than were asked for.
+    for (const stream of streams) if (messages.length < count) await read(commands, [stream], count - messages.length, []);
+    if (messages.length > 0 || blockMs <= 0) return messages;
+    if (settings.cluster !== undefined && streams.length > 1) throw new InvalidInputError('streams', 'a read of a cluster can wait for one stream at a time; subscribe to several');
+    await pool.borrow((connection) => read(connection, streams, Math.max(1, Math.floor(count / streams.length)), ['BLOCK', Math.ceil(blockMs)]));
+    const tooMany = messages.splice(count);
+    await Promise.all(tooMany.map(({ stream, msgId }) => this.settlements.settle('release', { stream, group, msgId }, '', 0)));
     return messages;
   }
 

@@ -1,9 +1,10 @@
-import { InvalidInputError, randomHex, silentLogger, type Clock, type HealthStatus, type Logger, type Random } from '@cortex-runtime/core';
+import { describeError, randomHex, silentLogger, type Clock, type HealthStatus, type Logger, type Random } from '@cortex-runtime/core';
 
 import { BusConfig, type BusSettings } from '../config/index.ts';
+import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
 import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription } from '../message-bus.ts';
-import { describeError } from '@cortex-runtime/core';
+import { notifier } from '../notifier.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry } from './entry-codec.ts';
@@ -48,14 +49,7 @@ export class RedisStreamBus implements MessageBus {
     assertGroupName('consumer', identity);
     const busId = randomHex(random, 8);
     const consumerName = leasedConsumer(identity, busId);
-    const notify = (notice: BusNotice) => {
-      logger.warn(notice, 'bus notice');
-      try {
-        deps.onNotice?.(notice);
-      } catch (error) {
-        logger.error({ error: describeError(error) }, 'a listener for notices of the bus failed');
-      }
-    };
+    const notify = notifier<BusNotice>(logger, deps.onNotice);
     this.#clock = clock;
     this.#names = new RedisNames(this.settings.streamPrefix);
     this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect: (connection, error) => notify({ type: 'bus.disconnected', connection, error }) }, this.settings);
@@ -87,12 +81,8 @@ export class RedisStreamBus implements MessageBus {
   async readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]> {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
-    const group = options.group ?? this.settings.consumerGroup;
-    assertGroupName('group', group);
-    assertGroupName('consumer', options.consumer);
-    const count = options.count ?? 10;
-    if (!Number.isInteger(count) || count < 1) throw new InvalidInputError('count', `must be a whole number of at least 1, got ${String(count)}`);
-    return this.#consumer.readOnce(list, group, options.consumer, count, options.blockMs ?? 0);
+    const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
+    return this.#consumer.readOnce(list, group, consumer, count, blockMs);
   }
 
   async ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number> {
@@ -113,10 +103,7 @@ export class RedisStreamBus implements MessageBus {
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
-    const group = options.group ?? this.settings.consumerGroup;
-    assertGroupName('group', group);
-    const maxInFlight = options.maxInFlight ?? 1;
-    if (!Number.isInteger(maxInFlight) || maxInFlight < 1) throw new InvalidInputError('maxInFlight', `must be a whole number of at least 1, got ${String(maxInFlight)}`);
+    const { group, maxInFlight } = completeSubscribeOptions(options, this.settings.consumerGroup);
     const subscription = new HeldSubscription(this.#clock, this.#consumer, list, group, maxInFlight);
     this.#consumer.add(subscription);
     return subscription;
