@@ -9,6 +9,8 @@ import { Redis } from 'ioredis';
 export interface RedisServerOptions {
   /** More arguments, such as `--appendonly yes`. */
   args?: readonly string[];
+  /** First arguments, in the place of the usual settings: a configuration file, `--sentinel`. */
+  settings?: readonly string[];
   /** A directory to start from again; a new one, removed at the end, when left out. */
   directory?: string;
   port?: number;
@@ -56,7 +58,8 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
   let args = options.args ?? [];
 
   const start = async () => {
-    child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--daemonize', 'no', '--loglevel', 'warning', ...args], { stdio: 'ignore' });
+    const settings = options.settings ?? ['--save', '', '--daemonize', 'no', '--loglevel', 'warning'];
+    child = spawn(program, [...settings, '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...args], { stdio: 'ignore' });
     const probe = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null });
     probe.on('error', () => {});
     try {
