@@ -9,8 +9,7 @@ import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, Publ
 import { notifier } from '../notifier.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
-import { Content } from './content.ts';
-import { MemoryGroup, MemoryStream, type MemoryEntry, type Pending } from './memory-stream.ts';
+import { condense, isSameContent, MemoryGroup, MemoryStream, type Pending } from './memory-stream.ts';
 
 export interface MemoryBusDependencies {
   clock: Clock;
@@ -57,22 +56,24 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
     const now = this.#clock.now();
     const known = dedupId === undefined ? undefined : of.remembered(dedupId, now);
     if (dedupId !== undefined && known !== undefined) {
-      if (!known.content.isOf(msgType, bytes)) throw new BusConflictError(stream, dedupId, known.msgId);
+      if (known.msgType !== msgType || known.length !== bytes.length || !isSameContent(known.content, condense(payload, bytes))) throw new BusConflictError(stream, dedupId, known.msgId);
       return known.msgId;
     }
     if (of.log.length >= this.settings.maxBacklog && of.backlog >= this.settings.maxBacklog) {
       throw new BusFullError(stream, `${this.settings.maxBacklog} messages are not acknowledged yet`);
     }
-    const msgId = this.#append(of, { msgType, payload: bytes, group: undefined });
-    if (dedupId !== undefined) of.remember(dedupId, { msgId, position: of.log.end - 1, content: new Content(msgType, bytes), expiresAt: now + this.settings.dedupWindowMs }, now);
+    const msgId = this.#append(of, now, msgType, bytes, undefined);
+    if (dedupId !== undefined) {
+      of.remember(dedupId, { msgId, msgType, length: bytes.length, content: condense(payload, bytes), position: of.log.end - 1, expiresAt: now + this.settings.dedupWindowMs }, now);
+    }
     if ((of.log.end & 63) === 0) of.trim(maxLength);
     return msgId;
   }
 
-  #append(of: MemoryStream, entry: Omit<MemoryEntry, 'msgId'>): string {
-    const msgId = of.nextId(this.#clock.now());
-    of.log.push({ msgId, ...entry });
-    for (const group of of.groups.values()) this.#schedule(of, group);
+  #append(of: MemoryStream, now: number, msgType: string, payload: Uint8Array, group: string | undefined): string {
+    const msgId = of.nextId(now);
+    of.log.push({ msgId, msgType, payload, group });
+    for (const each of of.groups.values()) this.#schedule(of, each);
     return msgId;
   }
 
@@ -166,7 +167,7 @@ export class MemoryBus implements MessageBus, SubscriptionHost {
     for (const id of typeof deadLetterIds === 'string' ? [deadLetterIds] : deadLetterIds) {
       const index = of.deadLetters.findIndex(({ deadLetterId }) => deadLetterId === id);
       const [letter] = index < 0 ? [] : of.deadLetters.splice(index, 1);
-      if (letter !== undefined) ids.push(this.#append(of, { msgType: letter.msgType, payload: letter.payload, group: letter.group }));
+      if (letter !== undefined) ids.push(this.#append(of, this.#clock.now(), letter.msgType, letter.payload, letter.group));
     }
     return ids;
   }

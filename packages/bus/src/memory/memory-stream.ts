@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
+
 import type { Timer } from '@cortex-runtime/core';
 
 import type { HeldDelivery } from '../held-delivery.ts';
 import type { HeldSubscription } from '../held-subscription.ts';
 import type { DeadLetter } from '../message-bus.ts';
-import type { Content } from './content.ts';
 import { EntryLog } from './entry-log.ts';
 
 export interface MemoryEntry {
@@ -50,10 +51,27 @@ export class MemoryGroup {
 }
 
 interface Remembered {
-  msgId: string;
-  position: number;
-  content: Content;
-  expiresAt: number;
+  readonly msgId: string;
+  readonly msgType: string;
+  readonly length: number;
+  /** See `condense`. */
+  readonly content: string | Buffer;
+  readonly position: number;
+  readonly expiresAt: number;
+}
+
+/** Up to this many bytes keeping a payload costs less than digesting it. */
+const smallBytes = 256;
+
+/** What tells a payload from another, kept small. A short text stays as it was given: a string costs the collector less than a buffer. */
+export function condense(given: Uint8Array | string, bytes: Buffer): string | Buffer {
+  if (bytes.length > smallBytes) return createHash('sha256').update(bytes).digest('base64');
+  return typeof given === 'string' ? given : bytes;
+}
+
+/** Compares what {@link condense} gave for payloads of one length. */
+export function isSameContent(a: string | Buffer, b: string | Buffer): boolean {
+  return typeof a === typeof b && typeof a === 'string' ? a === b : Buffer.from(a as string).equals(Buffer.from(b as string));
 }
 
 /** One stream in memory. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
@@ -78,7 +78,7 @@ export class RedisPublisher {
       else {
         const id = digestOf(dedupId, 16);
         keys.push(this.#names.dedup(stream, id));
-        args.push(msgType, payload, id, digestOf(`${msgType}\0`, 12, payload));
+        args.push(msgType, payload, id, digestOf(typeof payload === 'string' ? `${msgType}\0${payload}` : Buffer.concat([Buffer.from(`${msgType}\0`), payload]), 12));
       }
     }
     const { maxBacklog, dedupWindowMs } = this.#settings;
@@ -109,8 +109,8 @@ export class RedisPublisher {
 }
 
 /** `length` characters of 6 bits. */
-function digestOf(text: string, length: number, payload: string | Buffer = ''): string {
-  return createHash('sha256').update(text).update(payload).digest('base64url').slice(0, length);
+function digestOf(content: string | Buffer, length: number): string {
+  return hash('sha256', content, 'base64url').slice(0, length);
 }
 
 /** What the server answered to a publish, as an error of ours. */

@@ -274,6 +274,16 @@ export function describeMessageBusContract(name: string, open: OpenMessageBus, e
       expect(await bus.publish('other', 'pay', { dedupId: 'order-1' })).toBeDefined();
     });
 
+    promise('compares payloads by their bytes, however they were given and however long', async ({ bus }) => {
+      for (const text of ['caf\u00e9', 'x'.repeat(5_000), '']) {
+        const dedupId = `k${text.length}`;
+        const first = await bus.publish('s', text, { dedupId });
+        expect(await bus.publish('s', new TextEncoder().encode(text), { dedupId })).toBe(first);
+        await expect(bus.publish('s', `${text}!`, { dedupId })).rejects.toBeInstanceOf(BusConflictError);
+        await expect(bus.publish('s', text, { dedupId, msgType: 'other' })).rejects.toBeInstanceOf(BusConflictError);
+      }
+    });
+
     promise('one of many publishers that race with one deduplication id adds the message', async ({ bus }) => {
       const outcomes = await Promise.all(Array.from({ length: 1_000 }, () => bus.publish('s', 'same', { dedupId: 'k' })));
       expect(new Set(outcomes).size).toBe(1);
