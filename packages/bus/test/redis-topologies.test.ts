@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { BusEvent, EventNotice } from '../src/index.ts';
 import { RedisEventBus } from '../src/redis/index.ts';
+import { freePort } from '../src/testing/servers/index.ts';
 import { freshPrefix, openBus, ownServer, proxyTo, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
 
 function temporaryDirectory(): string {
@@ -56,7 +57,7 @@ describe.skipIf(redisUrl === '')('servers that take over from each other', { tim
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'ignore' });
     const server = await ownServer();
-    const tlsPort = server.port + 1;
+    const tlsPort = await freePort();
     await server.restart(['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no']);
     const place = { host: 'localhost', port: tlsPort, operationTimeoutMs: 1_500 };
     await openBus({ ...place, tls: { ca: readFileSync(cert, 'utf8') } }).publish('s', 'x');

@@ -109,7 +109,8 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
   };
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nothing listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
