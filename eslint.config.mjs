@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 const layer = (name, ...below) => ({ sourceTag: `layer:${name}`, onlyDependOnLibsWithTags: [name, ...below].map((each) => `layer:${each}`) });
 
-const edge = ['packages/host', 'packages/cli', 'packages/server', 'packages/testing', 'apps/*'].map((folder) => `${folder}/**`);
+const edge = ['packages/host', 'packages/cli', 'packages/server', 'packages/testing', 'packages/create-cortex-plugin', 'apps/*'].map((folder) => `${folder}/**`);
 const tests = ['**/*.test.ts', '**/*.test-d.ts', '**/test/**', '**/src/testing/**'];
 const configs = ['**/*.config.ts', '*.base.ts'];
 

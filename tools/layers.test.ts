@@ -20,7 +20,7 @@ const rooms: Record<string, string> = {
   journal: 'port', bus: 'port', memory: 'port', models: 'port', sandbox: 'port',
   governance: 'service', inbox: 'service', triggers: 'service', session: 'service', plugins: 'service', 'tag-engine': 'service', knowledge: 'service', manifest: 'service',
   'agent-process': 'runtime', dispatch: 'runtime', frameworks: 'runtime', fleet: 'runtime', 'orchestration-client': 'runtime',
-  server: 'edge', host: 'edge', cli: 'edge', testing: 'edge',
+  server: 'edge', host: 'edge', cli: 'edge', testing: 'edge', 'create-cortex-plugin': 'edge',
 };
 
 const workspaces = readWorkspaces();

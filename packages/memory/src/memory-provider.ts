@@ -1,4 +1,4 @@
-import type { JsonObject } from '@cortex-runtime/core';
+import { assertJsonValue, InvalidInputError, type Clock, type IdGenerator, type JsonObject } from '@cortex-runtime/core';
 
 /** A memory that a search found. */
 export interface MemoryResult {
@@ -28,4 +28,23 @@ export interface MemoryProvider {
   delete(memoryId: string): Promise<boolean>;
   /** Lets everything go. Safe to call twice; every other method then rejects with MemoryClosedError. */
   close(): Promise<void>;
+}
+
+/** A memory as providers keep it. */
+export interface Memory {
+  memoryId: string;
+  content: string;
+  metadata: JsonObject;
+  createdAt: number;
+}
+
+/** @throws InvalidInputError when the content is blank or the metadata is no JSON */
+export function newMemory(deps: { createId: IdGenerator; clock: Clock }, content: string, metadata: JsonObject = {}): Memory {
+  if (content.trim() === '') throw new InvalidInputError('content', 'is blank; there is nothing to remember');
+  assertJsonValue(metadata, 'metadata');
+  return { memoryId: deps.createId(), content, metadata: structuredClone(metadata), createdAt: deps.clock.now() };
+}
+
+export function toResult(memory: Memory, score: number): MemoryResult {
+  return { ...memory, score, metadata: structuredClone(memory.metadata) };
 }

@@ -5,8 +5,15 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { ToolSchemaInvalidError } from './errors.ts';
 import type { Tool } from './tool.ts';
 
+/** One place that does not fit. */
+export interface ArgumentIssue {
+  /** Dotted; empty for the arguments as a whole. */
+  path: string;
+  problem: string;
+}
+
 /** Arguments that fit, or what is wrong with them in words that a model can act on. */
-export type ArgumentsResult = { ok: true } | { ok: false; message: string };
+export type ArgumentsResult = { ok: true } | { ok: false; message: string; issues: readonly ArgumentIssue[] };
 
 /** More would only fill the context of the model. */
 const maxProblems = 5;
@@ -25,9 +32,18 @@ export function validateArguments(tool: Pick<Tool, 'name' | 'inputSchema'>, args
   const validate = validatorOf(tool);
   if (validate(args)) return { ok: true };
   const errors = bestErrors(validate.errors ?? []);
-  const lines = [...new Set(errors.map((error) => describe(error, tool.inputSchema, args)))];
+  const issues = new Map(errors.map((error) => {
+    const issue = describe(error, tool.inputSchema, args);
+    return [issue.line, { path: issue.path, problem: issue.problem }] as const;
+  }));
+  const lines = [...issues.keys()];
   const more = lines.length > maxProblems ? [`and ${lines.length - maxProblems} more`] : [];
-  return { ok: false, message: `The arguments of ${tool.name} do not fit its schema: ${[...lines.slice(0, maxProblems), ...more].join('; ')}.` };
+  return { ok: false, message: `The arguments of ${tool.name} do not fit its schema: ${[...lines.slice(0, maxProblems), ...more].join('; ')}.`, issues: [...issues.values()] };
+}
+
+/** @throws ToolSchemaInvalidError when the schema can not be compiled */
+export function assertUsableSchema(tool: Pick<Tool, 'name' | 'inputSchema'>): void {
+  validatorOf(tool);
 }
 
 function validatorOf(tool: Pick<Tool, 'name' | 'inputSchema'>): ValidateFunction {
@@ -50,27 +66,35 @@ function bestErrors(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   return plain.length > 0 ? plain : errors;
 }
 
-function describe(error: ErrorObject, schema: JsonObject, args: JsonObject): string {
+function describe(error: ErrorObject, schema: JsonObject, args: JsonObject): ArgumentIssue & { line: string } {
   const path = error.instancePath.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')).join('.');
-  const at = path === '' ? '' : `${path}: `;
   const params = error.params as Record<string, unknown>;
+  const below = (name: string) => (path === '' ? name : `${path}.${name}`);
+  const prefix = path === '' ? '' : `${path}: `;
   switch (error.keyword) {
-    case 'required':
-      return `${at}${String(params['missingProperty'])} is missing`;
+    case 'required': {
+      const name = String(params['missingProperty']);
+      return { path: below(name), problem: 'is missing', line: `${prefix}${name} is missing` };
+    }
     case 'additionalProperties':
     case 'unevaluatedProperties': {
       const name = String(params['additionalProperty'] ?? params['unevaluatedProperty']);
       const known = path === '' ? Object.keys((schema['properties'] ?? {}) as object) : [];
       const near = nearestName(name, known);
-      return `${at}${name} is not an argument${near !== undefined ? `, did you mean ${near}?` : known.length > 0 ? `; arguments are ${known.join(', ')}` : ''}`;
+      const problem = `is not an argument${near !== undefined ? `, did you mean ${near}?` : known.length > 0 ? `; arguments are ${known.join(', ')}` : ''}`;
+      return { path: below(name), problem, line: `${prefix}${name} ${problem}` };
     }
-    case 'enum':
-      return `${at}must be one of ${JSON.stringify(params['allowedValues']).slice(0, 200)}`;
-    case 'type':
-      return `${at}${error.message ?? 'has the wrong type'}, got ${shapeOf(valueAt(args, error.instancePath))}`;
-    default:
-      return `${at}${(error.message ?? error.keyword).slice(0, 200)}`;
+    default: {
+      const problem = valueProblem(error, params, args);
+      return { path, problem, line: `${prefix}${problem}` };
+    }
   }
+}
+
+function valueProblem(error: ErrorObject, params: Record<string, unknown>, args: JsonObject): string {
+  if (error.keyword === 'enum') return `must be one of ${JSON.stringify(params['allowedValues']).slice(0, 200)}`;
+  if (error.keyword === 'type') return `${error.message ?? 'has the wrong type'}, got ${shapeOf(valueAt(args, error.instancePath))}`;
+  return (error.message ?? error.keyword).slice(0, 200);
 }
 
 function valueAt(args: unknown, pointer: string): unknown {

@@ -1,0 +1,144 @@
+import { describeError, type JsonValue } from '@cortex-runtime/core';
+
+import { BusSerializationError, LeaseLostError } from './errors.ts';
+import type { Delivery, NackOutcome } from './message-bus.ts';
+
+/** What an adapter does with a delivery that its holder has settled. Each resolves to whether the message was still this delivery's to settle. */
+export interface Settlements {
+  ack(delivery: HeldDelivery): Promise<boolean>;
+  /** @param delayMs - before it may be delivered again; the adapter's backoff when undefined */
+  retry(delivery: HeldDelivery, error: string, delayMs: number | undefined): Promise<NackOutcome | undefined>;
+  deadLetter(delivery: HeldDelivery, error: string): Promise<boolean>;
+  release(delivery: HeldDelivery): Promise<boolean>;
+}
+
+/** Who is told when a delivery is held no more. */
+export interface Holder {
+  readonly settlements: Settlements;
+  settled(delivery: HeldDelivery): void;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** A delivery that is on loan. States: held → settling → settled; from held also → lost; a settlement that failed for want of a connection goes back to held. */
+export class HeldDelivery implements Delivery {
+  readonly stream: string;
+  readonly group: string;
+  readonly msgId: string;
+  readonly msgType: string;
+  readonly payload: Uint8Array;
+  readonly deliveryCount: number;
+  /** For the adapter: when the loan was last renewed, monotonic. */
+  renewedAt = 0;
+  /** For the adapter: the deduplication id, digested, whose memory is kept while this delivery is held. */
+  dedupDigest: string | undefined;
+  readonly #holder: Holder;
+  #state: 'held' | 'settling' | 'settled' | 'lost' = 'held';
+  #abort: AbortController | undefined;
+
+  constructor(holder: Holder, stream: string, group: string, msgId: string, msgType: string, payload: Uint8Array, deliveryCount: number) {
+    this.#holder = holder;
+    this.stream = stream;
+    this.group = group;
+    this.msgId = msgId;
+    this.msgType = msgType;
+    this.payload = payload;
+    this.deliveryCount = deliveryCount;
+  }
+
+  get resumed(): boolean {
+    return this.deliveryCount > 1;
+  }
+
+  /** Made when first asked for: most handlers never look at it. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#state === 'lost') this.#abort.abort(this.#lost());
+    }
+    return this.#abort.signal;
+  }
+
+  get isSettling(): boolean {
+    return this.#state === 'settling';
+  }
+
+  text(): string {
+    try {
+      return utf8.decode(this.payload);
+    } catch (error) {
+      throw new BusSerializationError(this.stream, this.msgId, 'the payload is no UTF-8 text', { cause: error });
+    }
+  }
+
+  json(): JsonValue {
+    const text = this.text();
+    try {
+      return JSON.parse(text) as JsonValue;
+    } catch (error) {
+      throw new BusSerializationError(this.stream, this.msgId, `the payload is no JSON (${describeError(error)})`, { cause: error });
+    }
+  }
+
+  async ack(): Promise<void> {
+    if (!(await this.#settle((settlements) => settlements.ack(this)))) throw this.#lost();
+  }
+
+  async nack(reason: unknown, options: { delayMs?: number } = {}): Promise<NackOutcome> {
+    if (reason instanceof BusSerializationError) {
+      await this.deadLetter(reason);
+      return 'dead_letter';
+    }
+    const outcome = await this.#settle((settlements) => settlements.retry(this, describeError(reason), options.delayMs));
+    if (outcome === undefined) throw this.#lost();
+    return outcome;
+  }
+
+  async deadLetter(reason: unknown): Promise<void> {
+    if (!(await this.#settle((settlements) => settlements.deadLetter(this, describeError(reason))))) throw this.#lost();
+  }
+
+  async release(): Promise<void> {
+    if (!(await this.#settle((settlements) => settlements.release(this)))) throw this.#lost();
+  }
+
+  /** The adapter found that somebody else has it, or the subscription gave it back. */
+  lose(): void {
+    if (this.#state === 'settled' || this.#state === 'lost') return;
+    this.#state = 'lost';
+    this.#abort?.abort(this.#lost());
+    this.#holder.settled(this);
+  }
+
+  /** The subscription stops: gives the message back and tells the holder. Never rejects: what can not be given back is reclaimed when the lease runs out. */
+  async surrender(): Promise<void> {
+    if (this.#state !== 'held') return;
+    this.#state = 'settling';
+    this.#abort?.abort(this.#lost());
+    await this.#holder.settlements.release(this).catch(() => false);
+    this.#state = 'held';
+    this.lose();
+  }
+
+  async #settle<T>(how: (settlements: Settlements) => Promise<T>): Promise<T> {
+    if (this.#state !== 'held') throw this.#lost();
+    this.#state = 'settling';
+    let outcome: T;
+    try {
+      outcome = await how(this.#holder.settlements);
+    } catch (error) {
+      if (this.#state === 'settling') this.#state = 'held';
+      throw error;
+    }
+    if (outcome === false || outcome === undefined) this.lose();
+    else if (this.#state === 'settling') {
+      this.#state = 'settled';
+      this.#holder.settled(this);
+    }
+    return outcome;
+  }
+
+  #lost(): LeaseLostError {
+    return new LeaseLostError(this.stream, this.msgId);
+  }
+}

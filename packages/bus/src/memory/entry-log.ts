@@ -1,0 +1,38 @@
+/** A list that grows at its end and is cut at its beginning; positions stay valid. */
+export class EntryLog<T> {
+  #items: (T | undefined)[] = [];
+  /** Position of the first item of the array, cut ones included. */
+  #base = 0;
+  #cut = 0;
+
+  /** Position of the first entry kept. */
+  get start(): number {
+    return this.#base + this.#cut;
+  }
+  /** Position that the next entry gets. */
+  get end(): number {
+    return this.#base + this.#items.length;
+  }
+  get length(): number {
+    return this.#items.length - this.#cut;
+  }
+
+  push(item: T): number {
+    this.#items.push(item);
+    return this.end - 1;
+  }
+
+  at(position: number): T | undefined {
+    return this.#items[position - this.#base];
+  }
+
+  /** Drops everything before `position`. */
+  cutBefore(position: number): void {
+    for (; this.#cut < this.#items.length && this.start < position; this.#cut += 1) this.#items[this.#cut] = undefined;
+    if (this.#cut > 1_024 && this.#cut * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#cut);
+      this.#base += this.#cut;
+      this.#cut = 0;
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import type { HealthStatus, JsonValue } from '@cortex-runtime/core';
+
+/** A message as it was published. The names are the seed's. */
+export interface Envelope {
+  /** Given by the bus when it was published; `<milliseconds>-<number>`. */
+  readonly msgId: string;
+  readonly payload: Uint8Array;
+  readonly msgType: string;
+  /** True when it had been delivered before, to this or another consumer. */
+  readonly resumed: boolean;
+}
+
+/** A message that a consumer of a group holds. */
+export interface GroupMessage extends Envelope {
+  readonly stream: string;
+  readonly group: string;
+  /** 1 at the first delivery. A message that was given back untouched is not counted again. */
+  readonly deliveryCount: number;
+}
+
+export type NackOutcome = 'retry' | 'dead_letter';
+
+/**
+ * A message on loan to a subscription. The loan is renewed as long as the process lives; it ends with exactly one of `ack`, `nack`, `deadLetter` and `release`.
+ *
+ * When the loan is lost (the process was stopped or blocked for longer than the lease, or the stream was emptied), `signal` is aborted as soon as that is noticed,
+ * and each of the four rejects with LeaseLostError: what was done is not the recorded outcome.
+ */
+export interface Delivery extends GroupMessage {
+  readonly signal: AbortSignal;
+  /** The payload as UTF-8 text. @throws BusSerializationError when it is none */
+  text(): string;
+  /** The payload as JSON. @throws BusSerializationError when it is none */
+  json(): JsonValue;
+  /** Done. Resolves when the bus has recorded it. */
+  ack(): Promise<void>;
+  /** Failed. It is delivered again after a backoff, by any consumer of the group, or becomes a dead letter after `maxRetries` retries. */
+  nack(reason: unknown, options?: { delayMs?: number }): Promise<NackOutcome>;
+  /** Never to be delivered again: kept among the dead letters with the reason. */
+  deadLetter(reason: unknown): Promise<void>;
+  /** Not begun: given back at once, the delivery is not counted. */
+  release(): Promise<void>;
+}
+
+export interface PublishOptions {
+  /** Default `task`. */
+  msgType?: string;
+  /**
+   * Within the deduplication window a second publish with the same id and payload gives the first message's id and adds nothing;
+   * with another payload it is refused. At most 255 characters.
+   */
+  dedupId?: string;
+  /** Acknowledged messages that the stream keeps, at least. Never limits what is not acknowledged by every group. Default: the configuration's. */
+  maxLength?: number;
+}
+
+export interface ReadGroupOptions {
+  group?: string;
+  /** Unique in the group; what a consumer of the same name left is not read again by this call, it is reclaimed. */
+  consumer: string;
+  /** Messages at most, default 10. */
+  count?: number;
+  /** Milliseconds to wait for the first message; 0, the default, does not wait. */
+  blockMs?: number;
+}
+
+export interface SubscribeOptions {
+  group?: string;
+  /**
+   * Messages on loan at once, those waiting in the iterator included; default 1, so that idle consumers elsewhere are not left without work.
+   * A subscription to more streams than this can hold one of each.
+   */
+  maxInFlight?: number;
+}
+
+/** Messages of several streams, until `stop`. */
+export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisposable {
+  readonly isRunning: boolean;
+  /**
+   * Takes nothing more, gives back at once what the iterator has not handed out, waits up to `drainMs` (default 10,000) for the rest to be settled, then gives that back too.
+   * The iterator ends. Leaving the `for await` loop is `stop` with 0.
+   */
+  stop(options?: { drainMs?: number }): Promise<void>;
+}
+
+/** A message that is not delivered any more. */
+export interface DeadLetter {
+  /** Its id among the dead letters. */
+  readonly deadLetterId: string;
+  readonly msgId: string;
+  readonly stream: string;
+  readonly group: string;
+  readonly msgType: string;
+  readonly payload: Uint8Array;
+  readonly deliveryCount: number;
+  /** What each attempt reported, the first ten, the oldest first. */
+  readonly errors: readonly string[];
+}
+
+/** What waits on a stream. */
+export interface StreamStatus {
+  /** Entries kept, acknowledged ones included. */
+  readonly length: number;
+  readonly groups: readonly { readonly name: string; /** Delivered, not acknowledged. */ readonly pending: number; /** Not delivered yet. */ readonly waiting: number }[];
+  readonly deadLetters: number;
+}
+
+/** What a bus reports besides answers to calls. */
+export type BusNotice =
+  /** A group was gone and was made again, at the beginning of the stream: what was on the stream before may be lost, or come again. */
+  | { type: 'bus.reset'; stream: string; group: string }
+  /** Pending messages whose entries no longer exist: somebody trimmed or deleted them. */
+  | { type: 'bus.lost'; stream: string; group: string; msgIds: string[] }
+  /** A loan of this process was taken over by another consumer. */
+  | { type: 'bus.lease_lost'; stream: string; group: string; msgId: string }
+  | { type: 'bus.dead_lettered'; stream: string; group: string; msgId: string; error: string }
+  /** A connection was given up because nothing came back on it, or it broke. */
+  | { type: 'bus.disconnected'; connection: string; error: string };
+
+/**
+ * Durable streams that groups of consumers share. Each group gets every message; within a group one consumer does.
+ *
+ * Delivery is at least once, in the order of publishing per stream and consumer; a message that is delivered again may come after later ones.
+ * A message stays until every group has acknowledged it; what no group has read is never dropped to make room.
+ */
+export interface MessageBus {
+  /**
+   * Adds a message and resolves to its id when the broker has it. Repeats itself after a lost connection without adding twice.
+   *
+   * @throws BusFullError, BusConflictError, BusConnectionError, BusClosedError
+   */
+  publish(stream: string, payload: Uint8Array | string, options?: PublishOptions): Promise<string>;
+  /** Makes the stream and the group when they do not exist. A new group starts at the beginning of the stream unless told otherwise. */
+  createGroup(stream: string, group?: string, options?: { start?: 'beginning' | 'end' }): Promise<void>;
+  /** One read for those who keep track of messages themselves: no renewal, so whoever holds a message longer than `claimIdleMs` may see it go to another. */
+  readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]>;
+  /** Acknowledges by id, whoever holds the message; gives how many were pending. */
+  ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number>;
+  /** Gives a message back by id, whoever holds it; `undefined` when it is not pending. */
+  nack(stream: string, group: string, msgId: string, options?: { reason?: unknown; delayMs?: number }): Promise<NackOutcome | undefined>;
+  /** @throws InvalidInputError when a stream's name is not valid; connection trouble is waited out */
+  subscribe(streams: string | readonly string[], options?: SubscribeOptions): Subscription;
+  /** Dead letters of a stream, the oldest first; `after` a dead letter's id goes on from there. */
+  deadLetters(stream: string, options?: { limit?: number; after?: string }): Promise<DeadLetter[]>;
+  /** Publishes dead letters again, to the group that gave up on them, and removes them from the list. Gives the new message ids; unknown ids are left out. */
+  redeliver(stream: string, deadLetterIds: string | readonly string[]): Promise<string[]>;
+  inspect(stream: string): Promise<StreamStatus>;
+  /** Never rejects. */
+  health(): Promise<HealthStatus>;
+  /** Stops every subscription without waiting for handlers, gives back what they held, and closes connections. */
+  close(): Promise<void>;
+}

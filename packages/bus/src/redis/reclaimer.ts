@@ -1,0 +1,116 @@
+import type { BusSettings } from '../config/index.ts';
+import type { BusNotice } from '../message-bus.ts';
+import { decodeEntry, type Entry } from './entry-codec.ts';
+import type { RedisConnection, Reply } from './redis-connection.ts';
+import { parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
+import { goneWithGroup, type RedisSettlements } from './redis-settlements.ts';
+import { claimScript } from './scripts/claim.lua.ts';
+
+export interface ReclaimerDependencies {
+  settings: BusSettings;
+  names: RedisNames;
+  commands: RedisConnection;
+  settlements: RedisSettlements;
+  notify(notice: BusNotice): void;
+}
+
+export interface Reclaim {
+  stream: string;
+  group: string;
+  dead: readonly string[];
+  live: readonly string[];
+  /** Also take what consumers nobody knows have had for `claimIdleMs`. */
+  idle: boolean;
+  /** Messages that can be taken now. */
+  room(): number;
+  take(entry: Entry, deliveryCount: number): void;
+  consumer?: string;
+}
+
+export interface Owed {
+  readonly dead: readonly string[];
+  readonly idle: boolean;
+}
+
+const pageSize = 100;
+
+/** Takes over abandoned work, page by page until nothing is left or there is no room; what there was no room for is owed, and taken up as soon as there is. */
+export class Reclaimer {
+  readonly #deps: ReclaimerDependencies;
+  readonly #consumer: string;
+  readonly #owed = new Map<string, Owed>();
+  readonly #running = new Set<string>();
+
+  constructor(deps: ReclaimerDependencies, consumer: string) {
+    this.#deps = deps;
+    this.#consumer = consumer;
+  }
+
+  /** What the last look could not take for want of room: whose work it was. Undefined when nothing is owed. */
+  owed(stream: string, group: string): Owed | undefined {
+    return this.#owed.get(`${group} ${stream}`);
+  }
+
+  owe(stream: string, group: string, { dead, idle }: Owed): void {
+    const before = this.owed(stream, group);
+    this.#owed.set(`${group} ${stream}`, { dead: [...new Set([...(before?.dead ?? []), ...dead])], idle: idle || before?.idle === true });
+  }
+
+  async reclaim(reclaim: Reclaim): Promise<void> {
+    const { stream, group, consumer = this.#consumer } = reclaim;
+    const route = `${consumer} ${group} ${stream}`;
+    if (this.#running.has(route)) {
+      this.owe(stream, group, reclaim);
+      return;
+    }
+    this.#running.add(route);
+    try {
+      this.#owed.delete(`${group} ${stream}`);
+      await this.#takePages(reclaim);
+    } finally {
+      this.#running.delete(route);
+    }
+  }
+
+  async #takePages({ stream, group, dead, live, idle, room, take, consumer = this.#consumer }: Reclaim): Promise<void> {
+    const { settings, names, commands, notify } = this.#deps;
+    const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
+    for (;;) {
+      const limit = Math.min(room(), pageSize);
+      if (limit <= 0) {
+        if (consumer === this.#consumer) this.owe(stream, group, { dead, idle });
+        return;
+      }
+      const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', ...dead, ...live];
+      const reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
+      if (!Array.isArray(reply)) return;
+      const [taken, lost, buried, more] = reply as [[Reply, number, Reply][], Buffer[], Buffer[], number];
+      for (const [id, count, fields] of taken) {
+        const entry = decodeEntry(id, fields);
+        if (entry !== undefined) take(entry, count);
+      }
+      if (lost.length > 0) notify({ type: 'bus.lost', stream, group, msgIds: lost.map(String) });
+      for (const msgId of buried) notify({ type: 'bus.dead_lettered', stream, group, msgId: String(msgId), error: 'its consumers stopped without settling it' });
+      if (more === 0 || taken.length + lost.length + buried.length === 0) return;
+    }
+  }
+
+  /**
+   * Gives back what the server holds for this process and the process does not know: a reply with messages was lost.
+   *
+   * @param minIdleMs - so old that no reply can be under way any more
+   */
+  async audit(stream: string, group: string, minIdleMs: number, isHeld: (msgId: string) => boolean): Promise<void> {
+    const { names, commands, settlements } = this.#deps;
+    for (let from = '-'; ; ) {
+      const reply = await commands.command(['XPENDING', names.stream(stream), group, 'IDLE', Math.ceil(minIdleMs), from, '+', pageSize, this.#consumer]).catch(goneWithGroup);
+      if (!Array.isArray(reply) || reply.length === 0) return;
+      const rows = reply as [string, string, number, number][];
+      for (const [msgId, , , deliveryCount] of rows) {
+        if (!isHeld(msgId)) await settlements.settle('release', { stream, group, msgId, deliveryCount }, '', 0);
+      }
+      if (rows.length < pageSize) return;
+      from = `(${rows.at(-1)?.[0] ?? ''}`;
+    }
+  }
+}

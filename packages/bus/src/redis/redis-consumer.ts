@@ -1,0 +1,372 @@
+import { describeError, InvalidInputError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
+
+import type { BusSettings } from '../config/index.ts';
+import { HeldDelivery } from '../held-delivery.ts';
+import type { HeldSubscription, SubscriptionHost } from '../held-subscription.ts';
+import type { BusNotice, GroupMessage } from '../message-bus.ts';
+import type { ConnectionPool } from './connection-pool.ts';
+import { decodeEntry, type Entry } from './entry-codec.ts';
+import { GroupReader, type ReaderHost } from './group-reader.ts';
+import { Reclaimer } from './reclaimer.ts';
+import type { RedisConnection, Reply } from './redis-connection.ts';
+import type { RedisNames } from './redis-names.ts';
+import { goneWithGroup, type RedisSettlements } from './redis-settlements.ts';
+import { ReturnedWork } from './returned-work.ts';
+import { leaveScript } from './scripts/leave.lua.ts';
+import { touchScript } from './scripts/touch.lua.ts';
+import { Sweeper, type Route, type SweepHost } from './sweeper.ts';
+
+export interface ConsumerDependencies {
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  settings: BusSettings;
+  names: RedisNames;
+  commands: RedisConnection;
+  pool: ConnectionPool;
+  settlements: RedisSettlements;
+  notify(notice: BusNotice): void;
+}
+
+/** Everything that one process reads: its subscriptions, the readers that feed them, and the leases. */
+export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
+  readonly settlements: RedisSettlements;
+  readonly #deps: ConsumerDependencies;
+  readonly #name: string;
+  readonly #subscriptions = new Set<HeldSubscription>();
+  readonly #readers = new Map<string, GroupReader>();
+  readonly #sweeper: Sweeper;
+  readonly #reclaimer: Reclaimer;
+  readonly #returnedWork: ReturnedWork;
+  readonly #timers = new Set<Timer>();
+  /** Groups that were there when `readOnce` last looked. */
+  readonly #knownGroups = new Set<string>();
+  /** Streams on which a reply was lost. */
+  readonly #suspect = new Set<string>();
+  #started: Promise<void> | undefined;
+  #turn = 0;
+
+  constructor(deps: ConsumerDependencies, { name, busId }: { name: string; busId: string }) {
+    this.#deps = deps;
+    this.#name = name;
+    this.settlements = deps.settlements;
+    this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.commands, settings: deps.settings, names: deps.names, host: this }, name);
+    this.#reclaimer = new Reclaimer(deps, name);
+    this.#returnedWork = new ReturnedWork(deps, busId, (stream, group) => this.#reclaimReturned(stream, group));
+  }
+
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  add(subscription: HeldSubscription): void {
+    this.#subscriptions.add(subscription);
+    this.#started ??= this.#start();
+    this.#started.then(
+      () => {
+        if (!subscription.isRunning) return;
+        for (const stream of subscription.streams) {
+          this.#reader(stream, subscription.group).add(stream, subscription);
+          // What an earlier life left parked is taken up at once.
+          void this.#reclaimReturned(stream, subscription.group);
+        }
+      },
+      (error: unknown) => subscription.fail(error),
+    ).catch((error: unknown) => subscription.fail(error));
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#sweeper.start();
+      this.#returnedWork.listen();
+    } catch (error) {
+      this.#started = undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#started?.catch(() => {});
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop({ drainMs: 0 })));
+    await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
+    for (const timer of this.#timers) timer.cancel();
+    await this.#sweeper.stop();
+  }
+
+  // --- what subscriptions ask for
+
+  wanted(subscription: HeldSubscription): void {
+    for (const stream of subscription.streams) {
+      const reader = this.#readers.get(this.#readerKey(stream, subscription.group));
+      if (reader === undefined) continue;
+      if (this.#reclaimer.owed(stream, subscription.group) !== undefined) void this.#reclaimReturned(stream, subscription.group);
+      reader.wanted(subscription.streams);
+      if (this.#deps.settings.cluster === undefined) return;
+    }
+  }
+
+  stopped(subscription: HeldSubscription): void {
+    for (const stream of subscription.streams) this.#readers.get(this.#readerKey(stream, subscription.group))?.remove(stream, subscription);
+  }
+
+  async ended(subscription: HeldSubscription): Promise<void> {
+    const { group } = subscription;
+    const left = subscription.streams.filter((stream) => (this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream).length ?? 0) === 0);
+    for (const stream of left) {
+      const key = this.#readerKey(stream, group);
+      const reader = this.#readers.get(key);
+      if (reader?.isUnused !== true) continue;
+      this.#readers.delete(key);
+      await reader.stop();
+    }
+    this.#subscriptions.delete(subscription);
+    await Promise.all(left.map((stream) => this.#leave(stream, group)));
+  }
+
+  // --- what readers bring
+
+  arrived(stream: string, group: string, entries: readonly Reply[]): void {
+    for (const [id, fields] of entries as [Reply, Reply][]) {
+      const entry = decodeEntry(id, fields);
+      if (entry !== undefined) this.#hand(stream, group, entry, 1);
+    }
+  }
+
+  async ensureGroup(stream: string, group: string, start: '0' | '$' = '0'): Promise<boolean> {
+    try {
+      await this.#deps.commands.persist(`make the group ${group} on ${stream}`, () => this.#deps.commands.command(['XGROUP', 'CREATE', this.#deps.names.stream(stream), group, start, 'MKSTREAM']));
+      return true;
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith('BUSYGROUP')) return false;
+      throw error;
+    }
+  }
+
+  reset(streams: readonly string[], group: string): void {
+    for (const stream of streams) this.#deps.notify({ type: 'bus.reset', stream, group });
+  }
+
+  /** The server may have assigned messages to us in a reply that never came: they are looked for once they are older than any reply can be. */
+  lostReply(streams: readonly string[], group: string): void {
+    const { leaseMs } = this.#deps.settings;
+    for (const stream of streams) {
+      const key = `${group} ${stream}`;
+      if (this.#suspect.has(key)) continue;
+      this.#suspect.add(key);
+      this.#later(leaseMs, async () => {
+        this.#suspect.delete(key);
+        try {
+          await this.#reclaimer.audit(stream, group, leaseMs, (id) => this.#isHeld(stream, group, id));
+        } catch (error) {
+          this.lostReply([stream], group);
+          throw error;
+        }
+      });
+    }
+  }
+
+  failed(group: string, error: unknown): void {
+    for (const subscription of this.#subscriptions) if (subscription.group === group) subscription.fail(error);
+  }
+
+  async unblock(clientId: number): Promise<void> {
+    await this.#deps.commands.command(['CLIENT', 'UNBLOCK', clientId]);
+  }
+
+  // --- what the sweeper finds
+
+  routes(): Route[] {
+    return [...this.#readers.values()].flatMap((reader) => [...reader.streams].map((stream) => ({ stream, group: reader.group })));
+  }
+
+  async reclaim({ stream, group }: Route, dead: readonly string[], live: readonly string[], { idle }: { idle: boolean }): Promise<void> {
+    try {
+      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+    } catch (error) {
+      this.lostReply([stream], group);
+      throw error;
+    }
+  }
+
+  async touch(): Promise<void> {
+    const { clock, settings, names, commands, notify } = this.#deps;
+    const now = clock.monotonic();
+    for (const subscription of this.#subscriptions) {
+      for (const [stream, deliveries] of subscription.inFlight) {
+        const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= settings.claimIdleMs / 3 && !delivery.isSettling);
+        if (old.length === 0) continue;
+        const keys = [names.stream(stream), ...old.flatMap(({ dedupDigest }) => (dedupDigest === undefined ? [] : [names.dedup(stream, dedupDigest)]))];
+        const args = [subscription.group, this.#name, settings.dedupWindowMs, ...old.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
+        const gone = await commands.script(touchScript, keys, args).catch(goneWithGroup);
+        for (const delivery of old) {
+          if (gone !== 'gone' && !(gone as string[]).includes(delivery.msgId)) delivery.renewedAt = now;
+          else if (!delivery.isSettling && deliveries.has(delivery.msgId)) {
+            notify({ type: 'bus.lease_lost', stream, group: subscription.group, msgId: delivery.msgId });
+            delivery.lose();
+          }
+        }
+      }
+    }
+  }
+
+  // --- one read for others
+
+  async readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
+    for (const stream of streams) {
+      const route = `${group} ${stream}`;
+      if (this.#knownGroups.has(route)) continue;
+      await this.ensureGroup(stream, group);
+      this.#knownGroups.add(route);
+    }
+    try {
+      return await this.#readOnce(streams, group, consumer, count, blockMs);
+    } catch (error) {
+      if (!(error instanceof Error && /NOGROUP|UNBLOCKED/.test(error.message))) throw error;
+      const made = await Promise.all(streams.map((stream) => this.ensureGroup(stream, group)));
+      this.reset(streams.filter((_, index) => made[index]), group);
+      return this.#readOnce(streams, group, consumer, count, blockMs);
+    }
+  }
+
+  async #readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
+    const { commands, pool, settings, names } = this.#deps;
+    const messages: GroupMessage[] = [];
+    const collect = (stream: string) => (entry: Entry, deliveryCount: number) => {
+      if (this.#isOurs(stream, group, entry, deliveryCount, consumer)) messages.push(messageOf(stream, group, entry, deliveryCount));
+    };
+    for (const stream of streams) {
+      await this.#reclaimer.reclaim({ stream, group, dead: [], live: [], idle: true, room: () => count - messages.length, take: collect(stream), consumer });
+    }
+    const read = async (connection: RedisConnection, some: readonly string[], perStream: number, wait: readonly (string | number)[]) => {
+      const command = ['XREADGROUP', 'GROUP', group, consumer, 'COUNT', perStream, ...wait, 'STREAMS', ...some.map((stream) => names.stream(stream)), ...some.map(() => '>')];
+      const reply = await connection.command(command, { asBuffer: true, timeoutMs: settings.socketTimeoutMs + blockMs });
+      if (!Array.isArray(reply)) return;
+      for (const [key, entries] of reply as [Buffer, [Reply, Reply][]][]) {
+        const stream = some.find((each) => names.stream(each) === key.toString());
+        for (const [id, fields] of stream === undefined ? [] : entries) {
+          const entry = decodeEntry(id, fields);
+          if (stream !== undefined && entry !== undefined) collect(stream)(entry, 1);
+        }
+      }
+    };
+    // COUNT is for each stream: one after the other, so that no more come than were asked for.
+    for (const stream of streams) if (messages.length < count) await read(commands, [stream], count - messages.length, []);
+    if (messages.length > 0 || blockMs <= 0) return messages;
+    if (settings.cluster !== undefined && streams.length > 1) throw new InvalidInputError('streams', 'a read of a cluster can wait for one stream at a time; subscribe to several');
+    await pool.borrow((connection) => read(connection, streams, Math.max(1, Math.floor(count / streams.length)), ['BLOCK', Math.ceil(blockMs)]));
+    const tooMany = messages.splice(count);
+    await Promise.all(tooMany.map(({ stream, msgId }) => this.settlements.settle('release', { stream, group, msgId }, '', 0)));
+    return messages;
+  }
+
+  /** Something was given back: others are told when it is due at once, and we look for it when it is due. */
+  returned(stream: string, group: string, delayMs: number): void {
+    if (delayMs === 0) this.#returnedWork.announce(stream, group);
+    else this.#later(delayMs + 1, () => this.#reclaimReturned(stream, group));
+  }
+
+  // ---
+
+  async #reclaimReturned(stream: string, group: string): Promise<void> {
+    const { dead, idle } = this.#reclaimer.owed(stream, group) ?? { dead: [], idle: false };
+    if (this.#room(stream, group) === 0) {
+      this.#reclaimer.owe(stream, group, { dead, idle });
+      return;
+    }
+    try {
+      await this.reclaim({ stream, group }, dead, this.#sweeper.live, { idle });
+    } catch (error) {
+      this.#reclaimer.owe(stream, group, { dead, idle });
+      this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'taking up returned work failed; the sweep tries again');
+    }
+  }
+
+  #hand(stream: string, group: string, entry: Entry, deliveryCount: number): void {
+    if (!this.#isOurs(stream, group, entry, deliveryCount, this.#name)) return;
+    const candidates = this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
+    const subscription = this.#choose(candidates);
+    if (subscription === undefined) {
+      // Subscriptions have stopped, or other work has filled them, while the read was under way.
+      void this.settlements.settle('release', { stream, group, msgId: entry.msgId, deliveryCount }, '', 0).catch(() => this.lostReply([stream], group));
+      return;
+    }
+    const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount);
+    delivery.renewedAt = this.#deps.clock.monotonic();
+    delivery.dedupDigest = entry.dedupDigest;
+    subscription.offer(delivery);
+  }
+
+  /** False for an entry that is no message, which goes to the dead letters, and for one that is meant for another group. */
+  #isOurs(stream: string, group: string, entry: Entry, deliveryCount: number, consumer: string): boolean {
+    const { msgId } = entry;
+    if (entry.group !== undefined && entry.group !== group) {
+      const { commands, names } = this.#deps;
+      void commands.persist(`pass over ${msgId}`, () => commands.command(['XACK', names.stream(stream), group, msgId])).catch(() => {});
+      return false;
+    }
+    if (entry.payload !== undefined) return true;
+    const of = consumer === this.#name ? { stream, group, msgId, deliveryCount } : { stream, group, msgId };
+    void this.settlements.settle('dead', of, 'the entry has no payload field: it is no message', 0).catch(() => {});
+    return false;
+  }
+
+  /** Takes turns among those who have room. One message of each stream may be too many: a subscription with less places than streams reads all of them. */
+  #choose(candidates: readonly HeldSubscription[]): HeldSubscription | undefined {
+    this.#turn += 1;
+    const free = candidates.filter((each) => each.free > 0);
+    if (free.length > 0) return free[this.#turn % free.length];
+    return candidates.find((each) => each.isRunning && each.free + each.streams.length > 1);
+  }
+
+  #room(stream: string, group: string): number {
+    const subscriptions = this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
+    return subscriptions.reduce((sum, { free }) => sum + Math.max(free, 0), 0);
+  }
+
+  #isHeld(stream: string, group: string, msgId: string): boolean {
+    for (const subscription of this.#subscriptions) if (subscription.group === group && subscription.holds(stream, msgId)) return true;
+    return false;
+  }
+
+  #reader(stream: string, group: string): GroupReader {
+    const key = this.#readerKey(stream, group);
+    let reader = this.#readers.get(key);
+    if (reader === undefined) {
+      const { clock, random, settings, names, pool } = this.#deps;
+      reader = new GroupReader({ clock, random, settings, names, host: this, connect: (name, prepare) => pool.open(name, prepare) }, group, this.#name);
+      this.#readers.set(key, reader);
+    }
+    return reader;
+  }
+
+  /** One reader for all streams of a group; in a cluster one for each stream, because a command reaches one slot only. */
+  #readerKey(stream: string, group: string): string {
+    return this.#deps.settings.cluster === undefined ? group : `${group} ${stream}`;
+  }
+
+  async #leave(stream: string, group: string): Promise<void> {
+    const { commands, names } = this.#deps;
+    try {
+      await this.#reclaimer.audit(stream, group, 0, (id) => this.#isHeld(stream, group, id));
+      await commands.script(leaveScript, [names.stream(stream)], [group, this.#name]).catch(goneWithGroup);
+    } catch (error) {
+      this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'leaving a group failed; its work is reclaimed when the lease runs out');
+    }
+  }
+
+  #later(delayMs: number, work: () => Promise<void>): void {
+    const timer = this.#deps.clock.setTimer(
+      delayMs,
+      () => {
+        this.#timers.delete(timer);
+        void work().catch((error: unknown) => this.#deps.logger.debug({ error: describeError(error) }, 'looking for returned work failed; the sweep tries again'));
+      },
+      { keepAlive: false },
+    );
+    this.#timers.add(timer);
+  }
+}
+
+function messageOf(stream: string, group: string, entry: Entry, deliveryCount: number): GroupMessage {
+  return { stream, group, msgId: entry.msgId, msgType: entry.msgType, payload: entry.payload ?? Buffer.alloc(0), deliveryCount, resumed: deliveryCount > 1 };
+}

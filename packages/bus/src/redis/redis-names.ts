@@ -1,0 +1,49 @@
+/**
+ * The keys beside a stream. Their hash tag is the stream's own key, so in a cluster all keys of one stream share its slot while the stream keeps the name
+ * that other libraries know.
+ */
+export class RedisNames {
+  readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  stream(stream: string): string {
+    return `${this.prefix}:${stream}`;
+  }
+  deadLetters(stream: string): string {
+    return `{${this.prefix}:${stream}}:dead`;
+  }
+  errors(stream: string): string {
+    return `{${this.prefix}:${stream}}:errors`;
+  }
+  /** @param digest - of the deduplication id: ids are long, and there is a key for each message */
+  dedup(stream: string, digest: string): string {
+    return `{${this.prefix}:${stream}}:d:${digest}`;
+  }
+  lane(stream: string, busId: string, lane: number): string {
+    return `{${this.prefix}:${stream}}:lane:${busId}:${lane}`;
+  }
+  /** A hash: by consumer, a number that its process keeps raising. */
+  get consumers(): string {
+    return `${this.prefix}:bus:consumers`;
+  }
+  /** A channel: streams on which work was given back. */
+  get returned(): string {
+    return `${this.prefix}:bus:returned`;
+  }
+}
+
+/** Holds what waits for its next delivery. */
+export const parkingConsumer = '~parked';
+/** A parked message is due when it is idle for this long (11.5 days: beyond what a consumer's work is, within what the server can count back). */
+export const parkedDueMs = 1_000_000_000;
+
+/** Consumers whose liveness is kept in {@link RedisNames.consumers} carry this mark. */
+export function leasedConsumer(identity: string, busId: string): string {
+  return `${identity}~${busId}`;
+}
+export function isLeased(consumer: string): boolean {
+  return consumer.includes('~') && consumer !== parkingConsumer;
+}

@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto';
+
+import { Batcher } from '../batcher.ts';
+import type { BusSettings } from '../config/index.ts';
+import { BusConflictError, BusError, BusFullError, BusUnconfirmedError } from '../errors.ts';
+import type { PublishOptions } from '../message-bus.ts';
+import { assertPublishOptions } from '../publish-options.ts';
+import { asFull, type RedisConnection } from './redis-connection.ts';
+import type { RedisNames } from './redis-names.ts';
+import { publishScript } from './scripts/publish.lua.ts';
+
+interface Outgoing {
+  payload: string | Buffer;
+  msgType: string;
+  dedupId: string;
+  maxLength: number;
+}
+
+/** How long the last batch of a lane is remembered: longer than any operation repeats itself. */
+const laneMemoryMs = 600_000;
+
+/** Publishes in batches, one script call each. A batch that is repeated after a lost reply carries its number, so that the server knows it. */
+export class RedisPublisher {
+  readonly #connection: RedisConnection;
+  readonly #settings: BusSettings;
+  readonly #names: RedisNames;
+  readonly #busId: string;
+  readonly #batchers = new Map<string, Batcher<Outgoing, string>>();
+  #batches = 0;
+
+  constructor(connection: RedisConnection, settings: BusSettings, names: RedisNames, busId: string) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#names = names;
+    this.#busId = busId;
+  }
+
+  async publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
+    const dedupId = options.dedupId ?? '';
+    assertPublishOptions(options);
+    const reply = await this.#batcher(stream).add({
+      payload: typeof payload === 'string' ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+      msgType: options.msgType ?? 'task',
+      dedupId,
+      maxLength: options.maxLength ?? this.#settings.maxLength,
+    });
+    switch (reply[0]) {
+      case '=':
+        return reply.slice(1);
+      case '!':
+        throw new BusConflictError(stream, dedupId, reply.slice(1));
+      case '~':
+        throw new BusFullError(stream, `${this.#settings.maxBacklog} messages are not acknowledged yet`);
+      default:
+        return reply;
+    }
+  }
+
+  #batcher(stream: string): Batcher<Outgoing, string> {
+    let batcher = this.#batchers.get(stream);
+    if (batcher === undefined) {
+      const weigh = ({ payload, msgType, dedupId }: Outgoing) => payload.length + msgType.length + dedupId.length;
+      batcher = new Batcher((items, lane) => this.#send(stream, items, lane), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 4 });
+      this.#batchers.set(stream, batcher);
+      if (this.#batchers.size > 1_000) this.#forgetIdle(stream);
+    }
+    return batcher;
+  }
+
+  async #send(stream: string, items: Outgoing[], lane: number): Promise<string[]> {
+    const number = String((this.#batches += 1));
+    const keys = [this.#names.stream(stream), this.#names.lane(stream, this.#busId, lane)];
+    const args: (string | number | Buffer)[] = [];
+    let maxLength = 0;
+    for (const { payload, msgType, dedupId, maxLength: keep } of items) {
+      if (keep > maxLength) maxLength = keep;
+      if (dedupId === '') args.push(msgType, payload, '', '');
+      else {
+        const id = digestOf(dedupId, 16);
+        keys.push(this.#names.dedup(stream, id));
+        args.push(msgType, payload, id, digestOf(typeof payload === 'string' ? `${msgType}\0${payload}` : Buffer.concat([Buffer.from(`${msgType}\0`), payload]), 12));
+      }
+    }
+    const { maxBacklog, dedupWindowMs } = this.#settings;
+    try {
+      const replies = await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
+        const sent = this.#connection.script(publishScript, keys, [number, attempt, maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, ...args]);
+        const confirmed = this.#settings.durability === 'strict' ? this.#connection.command(['WAIT', this.#settings.confirmingReplicas, Math.ceil(this.#settings.socketTimeoutMs / 2)]) : undefined;
+        // The entry and its confirmation travel together; when both fail the first failure is the telling one.
+        confirmed?.catch(() => {});
+        const replies = (await sent) as string[];
+        if (confirmed !== undefined && Number(await confirmed) < this.#settings.confirmingReplicas) {
+          throw new BusUnconfirmedError(stream, Number(await confirmed), this.#settings.confirmingReplicas);
+        }
+        return replies;
+      });
+      return replies;
+    } catch (error) {
+      throw serverRefused(stream, error);
+    }
+  }
+
+  /** A process that publishes to a stream per thread must not keep a batcher for each. */
+  #forgetIdle(except: string): void {
+    for (const [stream, batcher] of this.#batchers) {
+      if (stream !== except && batcher.isIdle) this.#batchers.delete(stream);
+    }
+  }
+}
+
+/** `length` characters of 6 bits. */
+function digestOf(content: string | Buffer, length: number): string {
+  return hash('sha256', content, 'base64url').slice(0, length);
+}
+
+/** What the server answered to a publish, as an error of ours. */
+function serverRefused(stream: string, error: unknown): unknown {
+  const full = asFull(stream, error);
+  if (full !== error || !(error instanceof Error) || error.name !== 'ReplyError') return full;
+  return new BusError(`the Redis server refused a message on ${stream} (${error.message}); nothing was published`, { cause: error });
+}

@@ -1,0 +1,195 @@
+import { describeError, randomHex, silentLogger, type Clock, type HealthStatus, type Logger, type Random } from '@cortex-runtime/core';
+
+import { BusConfig, type BusSettings } from '../config/index.ts';
+import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
+import { assertOpen, HeldSubscription } from '../held-subscription.ts';
+import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription } from '../message-bus.ts';
+import { notifier } from '../notifier.ts';
+import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { decodeEntry } from './entry-codec.ts';
+import { type RedisConnection, type Reply } from './redis-connection.ts';
+import { RedisConsumer } from './redis-consumer.ts';
+import { leasedConsumer, RedisNames } from './redis-names.ts';
+import { RedisPublisher } from './redis-publisher.ts';
+import { RedisSettlements } from './redis-settlements.ts';
+import { redeliverScript } from './scripts/redeliver.lua.ts';
+import { assertServer, readInfo } from './server-check.ts';
+
+export interface RedisBusDependencies {
+  clock: Clock;
+  random: Random;
+  logger?: Logger;
+  /** Told of what no call can answer: resets, losses, lost leases, dead letters, lost connections. */
+  onNotice?: (notice: BusNotice) => void;
+  /** Names this process among consumers, for people who look at Redis; default `cortex`. */
+  identity?: string;
+}
+
+/**
+ * {@link MessageBus} on Redis 7 streams, with entries that the Python library reads and writes too.
+ *
+ * Creating it connects to nothing; the first call does. States: open → `close` → closed.
+ */
+export class RedisStreamBus implements MessageBus {
+  readonly settings: BusSettings;
+  readonly #clock: Clock;
+  readonly #names: RedisNames;
+  readonly #commands: RedisConnection;
+  readonly #pool: ConnectionPool;
+  readonly #publisher: RedisPublisher;
+  readonly #settlements: RedisSettlements;
+  readonly #consumer: RedisConsumer;
+  #isClosed = false;
+
+  constructor(deps: RedisBusDependencies, config: BusConfig = {}) {
+    this.settings = BusConfig.parse(config);
+    const { clock, random, logger = silentLogger } = deps;
+    const identity = deps.identity ?? 'cortex';
+    assertGroupName('consumer', identity);
+    const busId = randomHex(random, 8);
+    const consumerName = leasedConsumer(identity, busId);
+    const notify = notifier<BusNotice>(logger, deps.onNotice);
+    this.#clock = clock;
+    this.#names = new RedisNames(this.settings.streamPrefix);
+    this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect: (connection, error) => notify({ type: 'bus.disconnected', connection, error }) }, this.settings);
+    this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings, logger));
+    this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId);
+    this.#settlements = new RedisSettlements(this.#commands, this.settings, this.#names, consumerName, {
+      notify,
+      returned: (stream, group, delayMs) => this.#consumer.returned(stream, group, delayMs),
+    });
+    this.#consumer = new RedisConsumer(
+      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, pool: this.#pool, settlements: this.#settlements, notify },
+      { name: consumerName, busId },
+    );
+  }
+
+  async publish(stream: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<string> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    return this.#publisher.publish(stream, payload, options);
+  }
+
+  async createGroup(stream: string, group = this.settings.consumerGroup, options: { start?: 'beginning' | 'end' } = {}): Promise<void> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    assertGroupName('group', group);
+    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0');
+  }
+
+  async readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]> {
+    assertOpen(this.#isClosed);
+    const list = streamList(streams);
+    const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
+    return this.#consumer.readOnce(list, group, consumer, count, blockMs);
+  }
+
+  async ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    const ids = typeof msgIds === 'string' ? [msgIds] : msgIds;
+    if (ids.length === 0) return 0;
+    return this.#commands.persist(`acknowledge on ${stream}`, async () => Number(await this.#commands.command(['XACK', this.#names.stream(stream), group, ...ids])));
+  }
+
+  async nack(stream: string, group: string, msgId: string, options: { reason?: unknown; delayMs?: number } = {}): Promise<NackOutcome | undefined> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    const reason = options.reason === undefined ? 'no reason given' : describeError(options.reason);
+    return this.#settlements.settle('retry', { stream, group, msgId }, reason, options.delayMs ?? 0);
+  }
+
+  subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
+    assertOpen(this.#isClosed);
+    const list = streamList(streams);
+    const { group, maxInFlight } = completeSubscribeOptions(options, this.settings.consumerGroup);
+    const subscription = new HeldSubscription(this.#clock, this.#consumer, list, group, maxInFlight);
+    this.#consumer.add(subscription);
+    return subscription;
+  }
+
+  async deadLetters(stream: string, options: { limit?: number; after?: string } = {}): Promise<DeadLetter[]> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    const from = options.after === undefined ? '-' : `(${options.after}`;
+    const reply = (await this.#commands.persist(`list dead letters of ${stream}`, () =>
+      this.#commands.command(['XRANGE', this.#names.deadLetters(stream), from, '+', 'COUNT', options.limit ?? 100], { asBuffer: true }),
+    )) as [Buffer, Buffer[]][];
+    return reply.map(([id, fields]) => deadLetterOf(stream, id, fields));
+  }
+
+  async redeliver(stream: string, deadLetterIds: string | readonly string[]): Promise<string[]> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    const ids = typeof deadLetterIds === 'string' ? [deadLetterIds] : deadLetterIds;
+    // Repeating it is safe: what was moved is no longer among the dead letters. Only the ids of that part are then not given.
+    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]);
+  }
+
+  async inspect(stream: string): Promise<StreamStatus> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    return this.#commands.persist(`inspect ${stream}`, async () => {
+      const key = this.#names.stream(stream);
+      const [length, groups, deadLetters] = await Promise.all([
+        this.#commands.command(['XLEN', key]).then(Number),
+        this.#commands.command(['XINFO', 'GROUPS', key]).catch((error: Error) => {
+          if (error.message.includes('no such key')) return [];
+          throw error;
+        }),
+        this.#commands.command(['XLEN', this.#names.deadLetters(stream)]).then(Number),
+      ]);
+      const status = (groups as Reply[][]).map((fields) => {
+        const of = (name: string) => fields[fields.indexOf(name) + 1];
+        return { name: String(of('name')), pending: Number(of('pending')), waiting: of('lag') === null ? length : Number(of('lag')) };
+      });
+      return { length, groups: status, deadLetters };
+    });
+  }
+
+  async health(): Promise<HealthStatus> {
+    const { host, port, url, cluster, sentinel, durability } = this.settings;
+    const where = url === undefined ? (cluster ?? sentinel)?.nodes.map((node) => `${node.host}:${node.port}`).join(',') ?? `${host}:${port}` : withoutPassword(url);
+    const details: Record<string, unknown> = { server: where, durability, connections: this.#pool.size, subscriptions: this.#consumer.subscriptions };
+    if (this.#isClosed) return { ok: false, error: 'the bus is closed', details };
+    try {
+      const startedAt = this.#clock.monotonic();
+      await this.#commands.command(['PING']);
+      const latencyMs = this.#clock.monotonic() - startedAt;
+      const info = readInfo(String(await this.#commands.command(['INFO'])));
+      details['redisVersion'] = info['redis_version'];
+      details['connectedClients'] = Number(info['connected_clients']);
+      details['appendOnly'] = info['aof_enabled'] === '1';
+      return { ok: true, latencyMs, details };
+    } catch (error) {
+      return { ok: false, error: describeError(error), details };
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#consumer.close();
+    this.#pool.close();
+  }
+}
+
+function deadLetterOf(stream: string, id: Buffer, fields: Buffer[]): DeadLetter {
+  const of = (name: string) => fields[fields.findIndex((field, index) => index % 2 === 0 && field.toString() === name) + 1]?.toString() ?? '';
+  const entry = decodeEntry(id, fields);
+  return {
+    deadLetterId: id.toString(),
+    msgId: of('msg_id'),
+    stream,
+    group: of('group'),
+    msgType: entry?.msgType ?? '',
+    payload: entry?.payload ?? Buffer.alloc(0),
+    deliveryCount: Number(of('delivery_count')),
+    errors: JSON.parse(of('errors') || '[]') as string[],
+  };
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^@/]*@/, '$1');
+}

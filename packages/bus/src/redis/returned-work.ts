@@ -1,0 +1,65 @@
+import { describeError, sleep, type Clock, type Logger } from '@cortex-runtime/core';
+import type { Redis } from 'ioredis';
+
+import type { ConnectionPool } from './connection-pool.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import type { RedisNames } from './redis-names.ts';
+
+export interface ReturnedWorkDependencies {
+  clock: Clock;
+  logger: Logger;
+  names: RedisNames;
+  commands: RedisConnection;
+  pool: ConnectionPool;
+}
+
+/** Who gave work back waits this long before taking it again, so that others come first. */
+const afterOthersMs = 100;
+
+/**
+ * Tells other processes that work was given back, and hears of theirs, so that it is taken up at once and not at the next sweep. Only a hint: a lost one costs time, no work.
+ */
+export class ReturnedWork {
+  readonly #deps: ReturnedWorkDependencies;
+  readonly #busId: string;
+  readonly #look: (stream: string, group: string) => Promise<void>;
+  #connection: RedisConnection | undefined;
+
+  constructor(deps: ReturnedWorkDependencies, busId: string, look: (stream: string, group: string) => Promise<void>) {
+    this.#deps = deps;
+    this.#busId = busId;
+    this.#look = look;
+  }
+
+  announce(stream: string, group: string): void {
+    const { commands, names, clock } = this.#deps;
+    void commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`]).catch(() => {});
+    clock.setTimer(afterOthersMs, () => void this.#look(stream, group), { keepAlive: false });
+  }
+
+  listen(): void {
+    if (this.#connection !== undefined) return;
+    this.#connection = this.#deps.pool.open('returned work');
+    void this.#listen(this.#connection);
+  }
+
+  async #listen(connection: RedisConnection): Promise<void> {
+    const { clock, logger, names } = this.#deps;
+    while (!connection.isClosed) {
+      try {
+        // A Cluster client subscribes and emits as a single one does.
+        const client = (await connection.client()) as Redis;
+        const closed = new Promise<void>((resolve) => client.once('close', resolve));
+        client.on('message', (_channel: string, message: string) => {
+          const [busId, group = '', stream = ''] = message.split(' ');
+          if (busId !== this.#busId) void this.#look(stream, group);
+        });
+        await client.subscribe(names.returned);
+        await closed;
+      } catch (error) {
+        logger.debug({ error: describeError(error) }, 'listening for returned work failed; it is tried again');
+      }
+      if (!connection.isClosed) await sleep(clock, 500).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { describeError, type Logger } from '@cortex-runtime/core';
+
+import type { BusSettings } from '../config/index.ts';
+import { BusUnsafeServerError } from '../errors.ts';
+import type { Reply } from './redis-connection.ts';
+
+/** The fields of an INFO reply. */
+export function readInfo(text: string): Record<string, string> {
+  const lines = text.split('\r\n').map((line) => line.split(':', 2));
+  return Object.fromEntries(lines.filter((parts) => parts.length === 2)) as Record<string, string>;
+}
+
+/**
+ * Refuses servers that drop accepted work by their configuration; runs on every new connection, because a fail-over may have led to another server.
+ *
+ * @throws BusUnsafeServerError
+ */
+export async function assertServer(run: (args: readonly (string | number)[]) => Promise<Reply>, settings: BusSettings, logger: Logger): Promise<void> {
+  const info = readInfo(String(await run(['INFO'])));
+  const version = info['redis_version'] ?? '0';
+  if (Number(version.split('.')[0]) < 7) throw new BusUnsafeServerError(`version ${version} can not tell how much work waits`, 'use Redis 7 or later, or Valkey');
+  const policy = info['maxmemory_policy'] ?? 'noeviction';
+  if (Number(info['maxmemory'] ?? 0) > 0 && policy !== 'noeviction') {
+    throw new BusUnsafeServerError(`maxmemory-policy ${policy} evicts streams and deduplication ids without telling anyone`, 'set maxmemory-policy noeviction');
+  }
+  if (settings.durability === 'strict') {
+    const appendfsync = await run(['CONFIG', 'GET', 'appendfsync']).then(
+      (reply) => String((reply as string[])[1]),
+      (error: unknown) => `unknown (${describeError(error)})`,
+    );
+    if (info['aof_enabled'] !== '1' || appendfsync !== 'always') {
+      throw new BusUnsafeServerError(`the strict class needs appendonly yes and appendfsync always (appendonly ${info['aof_enabled'] === '1' ? 'yes' : 'no'}, appendfsync ${appendfsync})`, 'change the server, or choose durability standard');
+    }
+  } else if (info['aof_enabled'] !== '1') {
+    logger.warn({ aofEnabled: false }, 'the Redis server has no append-only file: when it or its host stops, accepted work is lost; set appendonly yes');
+  }
+}

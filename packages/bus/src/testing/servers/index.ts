@@ -1,0 +1,2 @@
+export { chaosProxy, type ChaosProxy, type ProxyFault } from './chaos-proxy.ts';
+export { findRedisServer, freePort, redisServer, type RedisServer, type RedisServerOptions } from './redis-server.ts';

@@ -1,0 +1,294 @@
+import { describe, expect, it } from 'vitest';
+
+import { BusConnectionError, BusFullError, BusUnconfirmedError, BusUnsafeServerError, LeaseLostError } from '../src/index.ts';
+import { freshPrefix, openBus, ownServer, proxyTo, rawClient, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
+
+/** Failures of the network and of the server, each on a server that the test may break. */
+describe.skipIf(redisUrl === '')('with a network that fails', { timeout: 60_000 }, () => {
+  // D9, F5, E19: the client's own repetition doubled 4,050 of 5,000 submits.
+  it.each([
+    [0.5, 5_000],
+    [0.01, 10],
+  ])('every publish is there once when %f of the replies are lost', async (share, atOnce) => {
+    const count = 5_000;
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, operationTimeoutMs: 50_000 });
+    await bus.publish('s', 'first'); // connected, script loaded
+    let seed = 42;
+    proxy.when = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return seed / 2_147_483_648 < share;
+    };
+    proxy.fault = 'cut-reply';
+    const ids: string[] = [];
+    while (ids.length < count) ids.push(...(await Promise.all(Array.from({ length: atOnce }, (_, index) => bus.publish('s', String(ids.length + index))))));
+    proxy.fault = 'none';
+    expect(proxy.struck).toBeGreaterThan(0);
+    const entries = await server.client().xrange(`${streamPrefix}:s`, '-', '+');
+    const payloads = entries.map(([, fields]) => fields[3]);
+    expect(entries).toHaveLength(count + 1);
+    expect(new Set(payloads).size).toBe(count + 1);
+    expect(new Set(ids).size).toBe(count);
+    const there = new Set(entries.map(([id]) => id));
+    expect(ids.filter((id) => !there.has(id))).toEqual([]);
+  });
+
+  // E20: the reply to a blocked read was lost, and with it the message, for as long as the process lived.
+  it('a message whose delivery was lost on the way is delivered again', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const reader = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, leaseMs: 200, claimIdleMs: 1_000, sweepMs: 50 });
+    const writer = openBus({ url: server.url, streamPrefix });
+    const subscription = reader.subscribe('s', { group: 'g', maxInFlight: 10 });
+    await writer.publish('s', 'one');
+    expect(await takeTexts(subscription, 1)).toEqual(['one']);
+    proxy.when = (reply) => reply.includes('two');
+    proxy.fault = 'cut-reply';
+    await writer.publish('s', 'two');
+    await until(() => expect(proxy.struck).toBe(1));
+    proxy.fault = 'none';
+    await writer.publish('s', 'three');
+    const deliveries = [await take(subscription), await take(subscription)];
+    expect(deliveries.map((delivery) => [delivery.text(), delivery.deliveryCount]).toSorted()).toEqual([['three', 1], ['two', 1]]);
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
+    expect((await writer.inspect('s')).groups[0]).toMatchObject({ pending: 0, waiting: 0 });
+  });
+
+  // D10, E21: a connection on which nothing moves was not noticed for 40 s.
+  it('a connection on which nothing moves any more is given up within twice the waiting time', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, blockMs: 200, socketTimeoutMs: 400, leaseMs: 300 });
+    const writer = openBus({ url: server.url, streamPrefix });
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 10 });
+    await writer.publish('s', 'before');
+    expect(await takeTexts(subscription, 1)).toEqual(['before']);
+    proxy.fault = 'half-open';
+    await writer.publish('s', 'during');
+    await until(() => expect(bus.notices.filter(({ type }) => type === 'bus.disconnected').length).toBeGreaterThan(0));
+    proxy.fault = 'none';
+    expect((await take(subscription)).text()).toBe('during');
+  });
+
+  it('the default settings give a silent connection up after ten seconds', () => {
+    const { settings } = openBus({});
+    expect(Math.min(settings.blockMs * 2, settings.readWatchdogMs)).toBe(10_000);
+  });
+
+  // F6, D2: a process that slept past its lease acknowledged what another was working on.
+  it('who was cut off past its lease is refused when it comes back, and its work is done once', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const timing = { leaseMs: 200, claimIdleMs: 1_000, sweepMs: 20, blockMs: 100 };
+    const sleeper = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, socketTimeoutMs: 200, ...timing });
+    const other = openBus({ url: server.url, streamPrefix, ...timing });
+    await other.publish('s', 'work');
+    const held = await take(sleeper.subscribe('s', { group: 'g' }));
+    proxy.fault = 'refuse';
+    proxy.reset();
+    const taken = await take(other.subscribe('s', { group: 'g' }));
+    expect(taken).toMatchObject({ msgId: held.msgId, deliveryCount: 2 });
+    proxy.fault = 'none';
+    await expect(held.ack()).rejects.toBeInstanceOf(LeaseLostError);
+    expect(held.signal.aborted).toBe(true);
+    await taken.ack();
+    expect(sleeper.notices).toContainEqual({ type: 'bus.lease_lost', stream: 's', group: 'g', msgId: held.msgId });
+  });
+
+  it('an acknowledgement whose reply was lost counts', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix: freshPrefix() });
+    await bus.publish('s', 'work');
+    const delivery = await take(bus.subscribe('s', { group: 'g' }));
+    let cuts = 0;
+    proxy.when = (reply) => reply.toString().startsWith('*1\r\n:1') && (cuts += 1) === 1;
+    proxy.fault = 'cut-reply';
+    await delivery.ack();
+    expect(proxy.struck).toBe(1);
+    proxy.fault = 'none';
+    expect((await bus.inspect('s')).groups[0]?.pending).toBe(0);
+  });
+
+  // E12, E13: errors of the client were not recognised, and health threw.
+  it('a broker that is not there is a BusConnectionError, and health says no', async () => {
+    const server = await ownServer();
+    const bus = openBus({ url: server.url, streamPrefix: freshPrefix(), operationTimeoutMs: 300, socketTimeoutMs: 200 });
+    await bus.publish('s', 'x');
+    await server.kill();
+    const refused = await bus.publish('s', 'y').catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(BusConnectionError);
+    expect(refused).toMatchObject({ retryable: true });
+    expect(await bus.health()).toMatchObject({ ok: false });
+    await server.restart();
+    await until(async () => expect(await bus.health()).toMatchObject({ ok: true }));
+    await bus.publish('s', 'z');
+  });
+
+  it('work goes on by itself after the server was away', async () => {
+    const server = await ownServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const bus = openBus({ url: server.url, streamPrefix: freshPrefix(), leaseMs: 300 });
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 5 });
+    await bus.publish('s', 'before');
+    expect(await takeTexts(subscription, 1)).toEqual(['before']);
+    const restarted = server.restart();
+    const published = bus.publish('s', 'during');
+    await restarted;
+    await published;
+    expect(await takeTexts(subscription, 1)).toEqual(['during']);
+  });
+});
+
+describe.skipIf(redisUrl === '')('with a server that loses its data', { timeout: 60_000 }, () => {
+  // D5, E7, F1c: after a flush the group was gone for good.
+  it.each(['FLUSHALL', 'DEL', 'XGROUP DESTROY', 'restart without a file'])('reading goes on after %s, from the beginning of what is there, and it is reported', async (how) => {
+    const server = await ownServer();
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: server.url, streamPrefix });
+    const subscription = bus.subscribe('s', { group: 'g' });
+    await bus.publish('s', 'before');
+    await (await take(subscription)).ack();
+    const client = server.client();
+    if (how === 'FLUSHALL') await client.flushall();
+    else if (how === 'DEL') await client.del(`${streamPrefix}:s`);
+    else if (how === 'XGROUP DESTROY') await client.xgroup('DESTROY', `${streamPrefix}:s`, 'g');
+    else await server.restart();
+    await bus.publish('s', 'after');
+    for (let text = ''; text !== 'after'; ) {
+      const delivery = await take(subscription);
+      text = delivery.text();
+      await delivery.ack();
+    }
+    expect(bus.notices).toContainEqual({ type: 'bus.reset', stream: 's', group: 'g' });
+  });
+
+  it('a handler learns that its message is gone', async () => {
+    const server = await ownServer();
+    const bus = openBus({ url: server.url, streamPrefix: freshPrefix() });
+    await bus.publish('s', 'work');
+    const delivery = await take(bus.subscribe('s', { group: 'g' }));
+    await server.client().flushall();
+    await expect(delivery.ack()).rejects.toBeInstanceOf(LeaseLostError);
+  });
+
+  it('scripts that the server has forgotten are loaded again', async () => {
+    const server = await ownServer();
+    const bus = openBus({ url: server.url, streamPrefix: freshPrefix() });
+    const subscription = bus.subscribe('s');
+    await bus.publish('s', 'one');
+    await (await take(subscription)).ack();
+    await server.client().script('FLUSH');
+    await bus.publish('s', 'two');
+    await (await take(subscription)).nack('again', { delayMs: 0 });
+    expect((await take(subscription)).text()).toBe('two');
+  });
+
+  // D12, F8
+  it('a server that evicts is refused', async () => {
+    const server = await ownServer({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
+    const bus = openBus({ url: server.url });
+    await expect(bus.publish('s', 'x')).rejects.toBeInstanceOf(BusUnsafeServerError);
+    await expect(bus.subscribe('s').next()).rejects.toMatchObject({ code: 'BUS_UNSAFE_SERVER' });
+  });
+
+  // D12, D13: no deduplication key without its entry.
+  it('a server without memory pushes back, and the same ids work when there is room', async () => {
+    const server = await ownServer({ args: ['--maxmemory', '8mb', '--maxmemory-policy', 'noeviction'] });
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: server.url, streamPrefix, maxLength: 0 });
+    const accepted: string[] = [];
+    let refused: unknown;
+    for (let index = 0; refused === undefined; index += 1) {
+      await bus.publish('s', 'x'.repeat(20_000), { dedupId: `k${index}` }).then(
+        () => accepted.push(`k${index}`),
+        (error: unknown) => {
+          refused = error;
+        },
+      );
+    }
+    expect(refused).toBeInstanceOf(BusFullError);
+    const client = server.client();
+    expect(await client.xlen(`${streamPrefix}:s`)).toBe(accepted.length);
+    expect(await client.keys('*:d:*')).toHaveLength(accepted.length);
+    await client.config('SET', 'maxmemory', '64mb');
+    await bus.publish('s', 'x'.repeat(20_000), { dedupId: `k${accepted.length}` });
+    expect(await client.xlen(`${streamPrefix}:s`)).toBe(accepted.length + 1);
+  });
+
+  // D13
+  it('a key of the wrong type leaves no deduplication key behind, and a retry works after the repair', async () => {
+    const server = await ownServer();
+    const streamPrefix = freshPrefix();
+    const client = server.client();
+    await client.set(`${streamPrefix}:s`, 'not a stream');
+    const bus = openBus({ url: server.url, streamPrefix });
+    await expect(bus.publish('s', 'x', { dedupId: 'k' })).rejects.toMatchObject({ code: 'BUS_ERROR', message: expect.stringContaining('WRONGTYPE') });
+    expect(await client.keys('*')).toEqual([`${streamPrefix}:s`]);
+    await client.del(`${streamPrefix}:s`);
+    const id = await bus.publish('s', 'x', { dedupId: 'k' });
+    expect(await client.xrange(`${streamPrefix}:s`, '-', '+')).toHaveLength(1);
+    expect(await bus.publish('s', 'x', { dedupId: 'k' })).toBe(id);
+  });
+
+  // F3, F3b: in the strict class a publish resolves when a replica has it.
+  it('the strict class confirms by replicas, and refuses a server that does not sync', async () => {
+    const lax = await ownServer();
+    await expect(openBus({ url: lax.url, durability: 'strict' }).publish('s', 'x')).rejects.toBeInstanceOf(BusUnsafeServerError);
+    const primary = await ownServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const replica = await ownServer({ args: ['--replicaof', '127.0.0.1', String(primary.port)] });
+    const bus = openBus({ url: primary.url, durability: 'strict', socketTimeoutMs: 2_000 });
+    await until(async () => void (await bus.publish('s', 'confirmed', { dedupId: 'a' })), 30_000);
+    replica.pause();
+    const unconfirmed = await bus.publish('s', 'later', { dedupId: 'b' }).catch((error: unknown) => error);
+    expect(unconfirmed).toBeInstanceOf(BusUnconfirmedError);
+    replica.resume();
+    await until(async () => void (await bus.publish('s', 'later', { dedupId: 'b' })), 30_000);
+    expect((await bus.inspect('s')).length).toBe(2);
+    expect(await replica.client().xlen('cortex:s')).toBe(2);
+  });
+});
+
+describe.skipIf(redisUrl === '')('with other ways to reach Redis', { timeout: 60_000 }, () => {
+  it('speaks to a cluster: the keys of a stream share a slot, streams do not', async () => {
+    const server = await ownServer({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] });
+    const client = server.client();
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await until(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    const bus = openBus({ cluster: { nodes: [{ host: '127.0.0.1', port: server.port }] }, retryBackoffBaseMs: 5 });
+    const subscription = bus.subscribe(['one', 'two', 'three'], { maxInFlight: 3 });
+    for (const stream of ['one', 'two', 'three']) await bus.publish(stream, stream, { dedupId: 'k' });
+    const deliveries = [await take(subscription), await take(subscription), await take(subscription)];
+    expect(deliveries.map((delivery) => delivery.text()).toSorted()).toEqual(['one', 'three', 'two']);
+    const [first, second, third] = deliveries;
+    await first?.nack('again');
+    await second?.deadLetter('never');
+    await third?.ack();
+    const again = await take(subscription);
+    expect(again).toMatchObject({ msgId: first?.msgId, deliveryCount: 2 });
+    await again.ack();
+    expect(await bus.deadLetters(second?.stream ?? '')).toHaveLength(1);
+  });
+
+  it('authenticates with a username and password, and says who is refused', async () => {
+    const server = await ownServer();
+    await server.client().acl('SETUSER', 'forge', 'on', '>secret', '~*', '&*', '+@all');
+    const place = { host: '127.0.0.1', port: server.port, operationTimeoutMs: 1_000 };
+    await server.client().acl('SETUSER', 'default', 'off');
+    await openBus({ ...place, username: 'forge', password: 'secret' }).publish('s', 'x');
+    await expect(openBus({ ...place, username: 'forge', password: 'wrong' }).publish('s', 'x')).rejects.toMatchObject({ message: expect.stringMatching(/WRONGPASS|NOAUTH/) });
+  });
+
+  it('uses a unix socket and a database of its own', async () => {
+    const server = await ownServer();
+    const path = `${server.directory}/redis.sock`;
+    await server.restart(['--unixsocket', path]);
+    await openBus({ url: `unix://${path}`, db: 3 }).publish('s', 'x');
+    const client = rawClient(`${server.url}/3`);
+    expect(await client.xlen('cortex:s')).toBe(1);
+  });
+});

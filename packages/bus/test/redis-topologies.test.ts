@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock, systemRandom } from '@cortex-runtime/core/node';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import type { BusEvent, EventNotice } from '../src/index.ts';
+import { RedisEventBus } from '../src/redis/index.ts';
+import { freePort } from '../src/testing/servers/index.ts';
+import { freshPrefix, openBus, ownServer, proxyTo, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'bus-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const hasOpenssl = (() => {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+describe.skipIf(redisUrl === '')('servers that take over from each other', { timeout: 60_000 }, () => {
+  // D6 in small: a fail-over to a replica that was up to date, found through Sentinel.
+  it('finds the primary through Sentinel, and the next one after a fail-over', async () => {
+    const primary = await ownServer();
+    const replica = await ownServer({ args: ['--replicaof', '127.0.0.1', String(primary.port)] });
+    const directory = temporaryDirectory();
+    const config = join(directory, 'sentinel.conf');
+    writeFileSync(config, `sentinel monitor main 127.0.0.1 ${primary.port} 1\nsentinel down-after-milliseconds main 300\nsentinel failover-timeout main 1000\n`);
+    const sentinel = await ownServer({ settings: [config, '--sentinel'] });
+    await until(async () => expect(await replica.client().info('replication')).toContain('master_link_status:up'));
+    await until(async () => expect(await sentinel.client().call('SENTINEL', 'REPLICAS', 'main')).toHaveLength(1), 30_000);
+    const bus = openBus({ sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port: sentinel.port }] }, leaseMs: 500, socketTimeoutMs: 2_000, blockMs: 500 });
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 5 });
+    await bus.publish('s', 'before');
+    expect(await takeTexts(subscription, 1)).toEqual(['before']);
+    await until(async () => expect(await replica.client().xlen('cortex:s')).toBe(1));
+    await primary.kill();
+    await bus.publish('s', 'after');
+    for (let text = ''; text !== 'after'; ) {
+      const delivery = await take(subscription);
+      text = delivery.text();
+      await delivery.ack();
+    }
+    expect(await replica.client().xlen('cortex:s')).toBe(2);
+  });
+
+  it.skipIf(!hasOpenssl)('speaks TLS, and refuses a certificate that it does not know', async () => {
+    const directory = temporaryDirectory();
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'ignore' });
+    const server = await ownServer();
+    const tlsPort = await freePort();
+    await server.restart(['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no']);
+    const place = { host: 'localhost', port: tlsPort, operationTimeoutMs: 1_500 };
+    await openBus({ ...place, tls: { ca: readFileSync(cert, 'utf8') } }).publish('s', 'x');
+    expect(await server.client().xlen('cortex:s')).toBe(1);
+    await expect(openBus({ ...place, tls: true }).publish('s', 'x')).rejects.toMatchObject({ code: 'BUS_CONNECTION' });
+  });
+});
+
+describe.skipIf(redisUrl === '')('events over a connection that breaks', { timeout: 60_000 }, () => {
+  it('go on where they were', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const deps = { clock: systemClock, random: systemRandom };
+    const [listener, teller] = [new RedisEventBus(deps, { url: `redis://127.0.0.1:${proxy.port}`, streamPrefix }), new RedisEventBus(deps, { url: server.url, streamPrefix })];
+    onTestFinished(async () => void (await Promise.all([listener.close(), teller.close()])));
+    const seen: BusEvent[] = [];
+    await listener.subscribe('*', (event) => void seen.push(event));
+    await teller.publish('n', 1, { source: 's' });
+    await until(() => expect(seen).toHaveLength(1));
+    proxy.fault = 'refuse';
+    proxy.reset();
+    for (let index = 2; index <= 50; index += 1) await teller.publish('n', index, { source: 's' });
+    proxy.fault = 'none';
+    await until(() => expect(seen).toHaveLength(50));
+    expect(seen.map(({ data }) => data)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+  });
+
+  it('say so when some are no longer kept', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const notices: EventNotice[] = [];
+    const listener = new RedisEventBus({ clock: systemClock, random: systemRandom, onNotice: (notice) => notices.push(notice) }, { url: `redis://127.0.0.1:${proxy.port}`, streamPrefix });
+    onTestFinished(() => listener.close());
+    const seen: BusEvent[] = [];
+    await listener.subscribe('*', (event) => void seen.push(event));
+    await listener.publish('n', 1, { source: 's' });
+    await until(() => expect(seen).toHaveLength(1));
+    proxy.fault = 'refuse';
+    proxy.reset();
+    const teller = new RedisEventBus({ clock: systemClock, random: systemRandom }, { url: server.url, streamPrefix });
+    onTestFinished(() => teller.close());
+    await teller.publish('n', 2, { source: 's' });
+    await teller.publish('n', 3, { source: 's' });
+    await server.client().xtrim(`${streamPrefix}:events`, 'MAXLEN', 1);
+    proxy.fault = 'none';
+    await until(() => expect(seen.map(({ data }) => data)).toEqual([1, 3]));
+    expect(notices.map(({ type }) => type)).toContain('events.gap');
+  });
+});

@@ -1,0 +1,1 @@
+export { nodeRootedFolder } from './node-rooted-folder.ts';

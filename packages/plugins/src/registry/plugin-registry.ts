@@ -1,0 +1,273 @@
+import { describeError, InvalidInputError, type Clock, type Disk, type IdGenerator, type JsonObject, type Logger } from '@cortex-runtime/core';
+import type { Journal } from '@cortex-runtime/journal';
+
+import { guardedCredentials } from '../credentials/guarded-credentials.ts';
+import type { OperatorAuthority } from '../credentials/operator-tokens.ts';
+import { discoverPlugins, type DiscoveredPlugin, type DiscoverOptions } from '../discovery/discover-plugins.ts';
+import { ActionLedger, type Decision } from '../ledger/action-ledger.ts';
+import type { ApprovalRequest, ApprovalStatus } from '../ledger/approval-request.ts';
+import type { CredentialBroker } from '../protocol/credential-broker.ts';
+import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError } from '../protocol/plugin-errors.ts';
+import { PluginHealthStatus, type PluginHealthReport } from '../protocol/plugin-health.ts';
+import type { PluginActionInfo, PluginResult, ServicePlugin } from '../protocol/service-plugin.ts';
+import type { ToolSource } from '../tool.ts';
+import { actionLimiter, type ActionLimiter } from './action-limiter.ts';
+import { pluginSlot, within, type PluginSlot, type PluginState } from './plugin-slot.ts';
+import { pluginToolSource } from './plugin-tools.ts';
+import { registeredAction, type RegisteredAction } from './registered-action.ts';
+import { PluginRegistryOptions } from './registry-options.ts';
+import { probeAction, runAction, type ExecuteOptions, type RunActionDeps, type RunnableAction } from './run-action.ts';
+
+export interface PluginRegistryDeps {
+  clock: Clock;
+  createId: IdGenerator;
+  logger: Logger;
+  /** Calls and approvals are recorded here: what the journal survives, they survive. The registry does not close it. */
+  journal: Journal;
+  /** Where plugins get their credentials; without one they get none. */
+  broker?: CredentialBroker;
+  /** Who may call actions of the ADMIN tier; nobody when left out. */
+  operators?: OperatorAuthority;
+  /** Needed by `discoverAndRegister` only. */
+  disk?: Disk;
+}
+
+/** What is known about a registered plugin. */
+export interface PluginInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly state: PluginState;
+  /** Why the last setup failed. */
+  readonly setupError?: string;
+  /** Undefined until a plugin with changing actions has been set up. */
+  readonly actions?: readonly RegisteredAction[];
+}
+
+/** Plugins by name, and the only way to call them. */
+export interface PluginRegistry extends AsyncDisposable {
+  /**
+   * Adds a plugin; nothing is set up yet.
+   *
+   * @throws PluginExistsError, PluginInvalidError
+   */
+  register(plugin: ServicePlugin): Promise<PluginInfo>;
+  /** Finds installed plugins and adds them. What can not be added is told in `error`, and stands in nobody's way. */
+  discoverAndRegister(options: DiscoverOptions): Promise<DiscoveredPlugin[]>;
+  /** Sets up what is not set up yet. Never rejects: each plugin says how it went. */
+  setupAllPending(): Promise<{ plugin: string; ok: boolean; error?: string }[]>;
+  /** Calls an action: the one place where parameters are validated and tiers, limits and approvals are enforced. */
+  execute(plugin: string, action: string, params?: unknown, options?: ExecuteOptions): Promise<PluginResult>;
+  has(plugin: string): boolean;
+  get(plugin: string): PluginInfo;
+  list(): PluginInfo[];
+  /** Never rejects for a registered plugin. */
+  health(plugin: string): Promise<PluginHealthReport>;
+  healthAll(): Promise<PluginHealthReport[]>;
+  /** Waits for calls under way, tears down and forgets the plugin, whatever the teardown says. */
+  unload(plugin: string): Promise<void>;
+  /** The plugin's actions as tools of agents, without those of the ADMIN tier. Closing the source leaves the plugin as it is. */
+  toolSource(plugin: string): ToolSource;
+  /** Oldest first. */
+  approvals(status?: ApprovalStatus): Promise<ApprovalRequest[]>;
+  approve(approvalId: string, decision: Decision): Promise<ApprovalRequest>;
+  deny(approvalId: string, decision: Decision): Promise<ApprovalRequest>;
+  /** Calls `listener` with each new request for an approval and each answer. */
+  watchApprovals(listener: (approval: ApprovalRequest) => void): () => void;
+  /** Unloads everything. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  plugin: ServicePlugin;
+  slot: PluginSlot;
+  credentials: ReturnType<typeof guardedCredentials>;
+  /** Undefined while they are not known. */
+  actions: ReadonlyMap<string, RegisteredAction> | undefined;
+  /** What `actions` was made of: the same list is not read again. */
+  listed: readonly PluginActionInfo[] | undefined;
+  limiters: Map<string, ActionLimiter>;
+}
+
+const namePattern = /^(?=.{1,40}$)[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$/;
+
+export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRegistryOptions = {}): PluginRegistry {
+  const settings = PluginRegistryOptions.parse(options);
+  const { clock, logger } = deps;
+  const entries = new Map<string, Entry>();
+  const reserved = new Set<string>();
+  const listeners = new Set<(approval: ApprovalRequest) => void>();
+  let opening: Promise<ActionLedger> | undefined;
+
+  const ledger = (): Promise<ActionLedger> => {
+    opening ??= ActionLedger.open(deps, settings.processId).then((opened) => {
+      opened.watch((approval) => {
+        for (const listener of [...listeners]) listener(approval);
+      });
+      return opened;
+    }).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  const running: RunActionDeps = { clock, createId: deps.createId, ledger, operators: deps.operators, approvalTtlMs: settings.approvalTtlMs, underWay: new Map() };
+
+  function entryOf(name: string): Entry {
+    const found = entries.get(name);
+    if (found === undefined) throw new PluginNotFoundError(name, entries.keys());
+    return found;
+  }
+
+  async function actionsOf(entry: Entry, signal?: AbortSignal): Promise<ReadonlyMap<string, RegisteredAction>> {
+    if (entry.actions !== undefined && entry.plugin.hasChangingActions !== true) return entry.actions;
+    if (entry.plugin.hasChangingActions === true) await entry.slot.ensureReady(signal);
+    const listed = await entry.plugin.listActions();
+    if (entry.actions !== undefined && listed === entry.listed) return entry.actions;
+    const known = entry.actions;
+    const actions = new Map<string, RegisteredAction>();
+    for (const info of listed) {
+      if (actions.has(info.name)) throw new PluginInvalidError(entry.plugin.name, `lists two actions of the name ${info.name}`);
+      actions.set(info.name, registeredAction(entry.plugin.name, info, settings, known?.get(info.name)));
+    }
+    entry.actions = actions;
+    entry.listed = listed;
+    return actions;
+  }
+
+  async function runnable(name: string, actionName: string, signal?: AbortSignal): Promise<RunnableAction> {
+    const entry = entryOf(name);
+    const actions = await actionsOf(entry, signal);
+    const action = actions.get(actionName);
+    if (action === undefined) throw new PluginActionNotFoundError(name, actionName, actions.keys());
+    let limiter = entry.limiters.get(actionName);
+    if (limiter === undefined) {
+      limiter = actionLimiter({ clock }, { plugin: name, action: actionName }, settings);
+      entry.limiters.set(actionName, limiter);
+    }
+    return { plugin: entry.plugin, slot: entry.slot, credentials: entry.credentials, action, limiter };
+  }
+
+  const infoOf = ({ plugin, slot, actions }: Entry): PluginInfo => ({
+    name: plugin.name,
+    version: plugin.version,
+    description: plugin.description,
+    state: slot.state,
+    ...(slot.setupError === undefined ? {} : { setupError: slot.setupError }),
+    ...(actions === undefined ? {} : { actions: [...actions.values()] }),
+  });
+
+  async function health({ plugin, slot, credentials }: Entry): Promise<PluginHealthReport> {
+    const unhealthy = (error: string): PluginHealthReport => ({ plugin: plugin.name, status: PluginHealthStatus.UNHEALTHY, error });
+    if (slot.state !== 'ready') return unhealthy(slot.setupError === undefined ? `it is not set up yet (${slot.state})` : `setup failed: ${slot.setupError}`);
+    try {
+      const report = await within(clock, (async () => plugin.health())(), settings.healthTimeoutMs, () => new Error(`no answer within ${settings.healthTimeoutMs} ms`));
+      if (!Object.values(PluginHealthStatus).includes(report?.status)) return unhealthy('its health report has no status');
+      return credentials.scrubJson({ ...report, plugin: plugin.name } as unknown as JsonObject) as unknown as PluginHealthReport;
+    } catch (error) {
+      credentials.scrubError(error);
+      return unhealthy(describeError(error));
+    }
+  }
+
+  async function register(plugin: ServicePlugin): Promise<PluginInfo> {
+    assertPlugin(plugin);
+    const { name } = plugin;
+    // Taken before anything is awaited: of two with one name the second is refused, and never set up.
+    if (entries.has(name) || reserved.has(name)) throw new PluginExistsError(name);
+    reserved.add(name);
+    try {
+      const credentials = guardedCredentials(deps.broker, name);
+      const slot = pluginSlot({ clock, logger: logger.child({ plugin: name }), credentials }, plugin, settings);
+      const entry: Entry = { plugin, slot, credentials, actions: undefined, listed: undefined, limiters: new Map() };
+      if (plugin.hasChangingActions !== true) await actionsOf(entry);
+      entries.set(name, entry);
+      return infoOf(entry);
+    } finally {
+      reserved.delete(name);
+    }
+  }
+
+  async function unload(name: string): Promise<void> {
+    const entry = entryOf(name);
+    await entry.slot.unload();
+    if (entries.get(name) === entry) entries.delete(name);
+  }
+
+  const registry: PluginRegistry = {
+    register,
+    async discoverAndRegister(discover) {
+      if (deps.disk === undefined) throw new InvalidInputError('deps.disk', 'is needed to discover plugins');
+      const found = await discoverPlugins({ disk: deps.disk }, discover);
+      for (const each of found) {
+        if (each.plugin === undefined) {
+          logger.warn({ path: each.path, error: each.error }, 'a plugin can not be loaded');
+          continue;
+        }
+        await register(each.plugin).catch((error: unknown) => {
+          each.error = describeError(error);
+          logger.warn({ path: each.path, error: each.error }, 'a discovered plugin can not be registered');
+        });
+      }
+      return found;
+    },
+    async setupAllPending() {
+      return Promise.all([...entries.values()].map(async ({ plugin, slot }) => {
+        try {
+          await slot.ensureReady();
+          return { plugin: plugin.name, ok: true };
+        } catch (error) {
+          return { plugin: plugin.name, ok: false, error: describeError(error) };
+        }
+      }));
+    },
+    async execute(name, action, params = {}, executeOptions = {}) {
+      return runAction(running, await runnable(name, action, executeOptions.signal), params, executeOptions);
+    },
+    has: (name) => entries.has(name),
+    get: (name) => infoOf(entryOf(name)),
+    list: () => [...entries.values()].map(infoOf),
+    health: async (name) => health(entryOf(name)),
+    healthAll: () => Promise.all([...entries.values()].map(health)),
+    unload,
+    toolSource: (name) => pluginToolSource(name, {
+      actions: async () => {
+        const entry = entryOf(name);
+        await entry.slot.ensureReady();
+        return [...(await actionsOf(entry)).values()];
+      },
+      canProbe: () => entryOf(name).plugin.probeAction !== undefined,
+      execute: (action, params, executeOptions) => registry.execute(name, action, params, executeOptions),
+      probe: async (action, params, probeOptions) => probeAction(running, await runnable(name, action, probeOptions.signal), params, probeOptions),
+    }, settings),
+    approvals: async (status) => (await ledger()).approvals(status),
+    approve: async (id, decision) => (await ledger()).decide(id, 'approved', assertDecision(decision)),
+    deny: async (id, decision) => (await ledger()).decide(id, 'denied', assertDecision(decision)),
+    watchApprovals(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      await Promise.all([...entries.keys()].map(unload));
+      const opened = await opening?.catch(() => undefined);
+      await opened?.close();
+    },
+    [Symbol.asyncDispose]: () => registry.close(),
+  };
+  return registry;
+}
+
+function assertPlugin(plugin: ServicePlugin): void {
+  const name = typeof plugin?.name === 'string' ? plugin.name : '(no name)';
+  const refuse = (problem: string) => {
+    throw new PluginInvalidError(name, problem);
+  };
+  if (!namePattern.test(name)) refuse('a plugin is named with letters and digits, with single "_" or "-" in between, at most 40 characters');
+  for (const method of ['setup', 'teardown', 'listActions', 'executeAction', 'health'] as const) if (typeof plugin[method] !== 'function') refuse(`has no method ${method}`);
+  for (const field of ['version', 'description'] as const) if (typeof plugin[field] !== 'string') refuse(`has no ${field}`);
+}
+
+function assertDecision(decision: Decision): Decision {
+  if (typeof decision?.by !== 'string' || decision.by.trim() === '') throw new InvalidInputError('decision.by', 'says who decides; it is empty');
+  return decision;
+}

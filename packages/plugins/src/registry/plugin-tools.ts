@@ -1,0 +1,67 @@
+import { describeError, type JsonObject } from '@cortex-runtime/core';
+
+import { ToolSourceError } from '../errors.ts';
+import { ActionTier, type PluginResult } from '../protocol/service-plugin.ts';
+import { serverToolName } from '../tool-name.ts';
+import type { OnUnknown, Tool, ToolSource } from '../tool.ts';
+import { asToolResult } from './read-result.ts';
+import type { RegisteredAction } from './registered-action.ts';
+import type { PluginRegistrySettings } from './registry-options.ts';
+import type { ExecuteOptions } from './run-action.ts';
+
+/** What the tools of a plugin need of the registry. */
+export interface PluginToolsDeps {
+  actions(): Promise<readonly RegisteredAction[]>;
+  canProbe(): boolean;
+  execute(action: string, params: JsonObject, options: ExecuteOptions): Promise<PluginResult>;
+  probe(action: string, params: JsonObject, options: { idempotencyKey: string; requestedBy: string; signal: AbortSignal }): Promise<{ happened: true; result: PluginResult } | { happened: false }>;
+}
+
+/** More than the registry's own limits, so that those decide and say what is known. */
+const marginMs = 3_000;
+
+/** The actions of a plugin as `<plugin>__<action>`. Actions of the ADMIN tier are no tools: no agent has an operator's credential. */
+export function pluginToolSource(plugin: string, deps: PluginToolsDeps, { queueTimeoutMs }: Pick<PluginRegistrySettings, 'queueTimeoutMs'>): ToolSource {
+  function asTool(action: RegisteredAction, name: string): Tool {
+    // The registry's own record tells of a call that needed an approval whether it happened, even where the plugin can not.
+    const canProbe = action.tier === ActionTier.CONFIRM || (action.onUnknown === 'probe' && deps.canProbe());
+    const onUnknown: OnUnknown = canProbe ? 'probe' : action.onUnknown === 'probe' ? 'ask' : action.onUnknown;
+    return {
+      name,
+      description: action.description,
+      inputSchema: action.inputSchema,
+      isReadOnly: action.isReadOnly,
+      onUnknown,
+      timeoutMs: action.timeoutMs + queueTimeoutMs + marginMs,
+      async execute(args, { processName, idempotencyKey, signal }) {
+        // The run has its own journal, and whoever calls again after an unknown outcome has decided that it may be repeated.
+        return asToolResult(await deps.execute(action.name, args, { requestedBy: processName, idempotencyKey, signal, whenPending: 'refuse', onUnknown: 'retry', isRecordedByCaller: true }));
+      },
+      ...(!canProbe ? {} : {
+        async probe(args, { processName, idempotencyKey, signal }) {
+          const found = await deps.probe(action.name, args, { idempotencyKey, requestedBy: processName, signal });
+          return found.happened ? { happened: true, result: asToolResult(found.result) } : { happened: false };
+        },
+      }),
+    };
+  }
+
+  return {
+    name: plugin,
+    async tools() {
+      let actions: readonly RegisteredAction[];
+      try {
+        actions = await deps.actions();
+      } catch (error) {
+        throw new ToolSourceError(plugin, describeError(error), { cause: error });
+      }
+      const taken = new Set<string>();
+      return actions.filter(({ tier }) => tier !== ActionTier.ADMIN).map((action) => {
+        const name = serverToolName(plugin, action.name, (candidate) => taken.has(candidate));
+        taken.add(name);
+        return asTool(action, name);
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}

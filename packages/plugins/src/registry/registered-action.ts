@@ -1,0 +1,73 @@
+import type { JsonObject } from '@cortex-runtime/core';
+
+import { digestOf } from '../canonical-json.ts';
+import { PluginInvalidError } from '../protocol/plugin-errors.ts';
+import { ActionTier, type PluginActionInfo, type RateLimit } from '../protocol/service-plugin.ts';
+import type { OnUnknown } from '../tool.ts';
+import { assertUsableSchema } from '../validate-arguments.ts';
+import type { PluginRegistrySettings } from './registry-options.ts';
+
+/** An action as the registry runs it: what the plugin says, what the operator says, and the defaults. */
+export interface RegisteredAction {
+  readonly name: string;
+  readonly description: string;
+  readonly tier: ActionTier;
+  readonly inputSchema: JsonObject;
+  readonly isReadOnly: boolean;
+  readonly onUnknown: OnUnknown;
+  readonly timeoutMs: number;
+  readonly concurrency: number;
+  readonly rateLimit: RateLimit | undefined;
+  /** Changes with everything that a person who approves a call relies on. */
+  readonly digest: string;
+}
+
+const actionPattern = /^[A-Za-z][A-Za-z0-9_-]{0,127}$/;
+
+/**
+ * Reads one action of a plugin.
+ *
+ * @param known - what it was before: an unchanged schema stays the same object, as compiled schemas are found by identity
+ * @throws PluginInvalidError when its name, tier or schema can not be used
+ */
+export function registeredAction(plugin: string, info: PluginActionInfo, settings: PluginRegistrySettings, known?: RegisteredAction): RegisteredAction {
+  const refuse = (problem: string, cause?: unknown): never => {
+    throw new PluginInvalidError(plugin, `action ${JSON.stringify(info.name)} ${problem}`, cause === undefined ? {} : { cause });
+  };
+  if (typeof info.name !== 'string' || !actionPattern.test(info.name)) refuse('needs a name of letters, digits, "_" and "-" that begins with a letter');
+  const policy = { ...settings.actions[`${plugin}.*`], ...settings.actions[`${plugin}.${info.name}`] };
+  const tier = policy.tier ?? info.tier ?? ActionTier.AUTO;
+  // A tier that is misspelt must not mean "ask nobody".
+  if (!Object.values(ActionTier).includes(tier)) refuse(`has the tier ${JSON.stringify(tier)}; tiers are ${Object.values(ActionTier).join(', ')}`);
+  const isReadOnly = info.isReadOnly ?? false;
+  const description = info.description ?? '';
+  const wanted = effectiveSchema(info);
+  if (wanted['type'] !== 'object') refuse('needs parameters of type object');
+  const digest = digestOf({ name: info.name, description, tier, schema: wanted });
+  const inputSchema = known?.digest === digest ? known.inputSchema : wanted;
+  try {
+    assertUsableSchema({ name: `${plugin}.${info.name}`, inputSchema });
+  } catch (error) {
+    refuse('has parameters that are no usable JSON Schema', error);
+  }
+  return {
+    name: info.name,
+    description,
+    tier,
+    inputSchema,
+    isReadOnly,
+    onUnknown: policy.onUnknown ?? info.onUnknown ?? (isReadOnly ? 'retry' : 'ask'),
+    timeoutMs: policy.timeoutMs ?? info.timeoutMs ?? settings.timeoutMs,
+    concurrency: policy.concurrency ?? info.concurrency ?? settings.concurrency,
+    rateLimit: policy.rateLimit ?? info.rateLimit,
+    digest,
+  };
+}
+
+/** The plugin's own object wherever nothing has to be added. */
+function effectiveSchema({ parameters, requiredParameters = [] }: PluginActionInfo): JsonObject {
+  if (parameters === undefined) return { type: 'object', ...(requiredParameters.length === 0 ? {} : { required: [...requiredParameters] }) };
+  if (requiredParameters.length === 0 && parameters['type'] === 'object') return parameters;
+  const required = Array.isArray(parameters['required']) ? (parameters['required'] as readonly string[]) : [];
+  return { type: 'object', ...parameters, required: [...new Set([...required, ...requiredParameters])] };
+}

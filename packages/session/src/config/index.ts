@@ -1,0 +1,1 @@
+export { SessionConfig, type SessionSettings } from './session-config.ts';

@@ -1,0 +1,13 @@
+export { SessionConfig, type SessionSettings } from './config/index.ts';
+export { SessionClosedError, SessionConflictError, SessionError, SessionNotFoundError, SessionStoreClosedError, SessionStoreError } from './errors.ts';
+export { keyDigest, newSession, SessionState, snapshotId, withMessage, type Session, type SessionKey, type SessionMessage, type SessionSummary } from './session.ts';
+export type { SessionQuery, SessionSearchResult, SessionStore, TranscriptQuery } from './session-store.ts';
+export { InMemorySessionStore } from './in-memory-session-store.ts';
+export { FileSessionStore, FileSessionStoreOptions } from './file/file-session-store.ts';
+export { SessionManager, type NewMessage, type RecordedMessage, type SessionManagerDeps, type SessionRequest } from './session-manager.ts';
+export type { SessionContext } from './session-context.ts';
+export { renderSession, type RenderedSession, type RenderOptions } from './render/render-session.ts';
+export { estimateTokens } from './render/estimate-tokens.ts';
+export { extractiveSummarizer, extractSummary } from './summary/extract-summary.ts';
+export { modelSummarizer } from './summary/model-summarizer.ts';
+export type { Summarizer, Summary, SummaryRequest } from './summary/summarizer.ts';

@@ -1,0 +1,1 @@
+export { PostgresSessionStore, PostgresSessionStoreOptions, type PostgresPool } from './postgres-session-store.ts';

@@ -1,0 +1,1 @@
+export { RedisSessionStore, RedisSessionStoreOptions, type RedisClient } from './redis-session-store.ts';

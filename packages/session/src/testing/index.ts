@@ -1,0 +1,1 @@
+export { describeSessionStoreContract } from './session-store-contract.ts';

@@ -1,0 +1,1 @@
+export { chaosProxy, type ChaosProxy, type ProxyFault } from '@cortex-runtime/bus/testing/servers';
