@@ -1,6 +1,6 @@
 import { idGenerator, type JsonObject } from '@cortex-runtime/core';
 import { nodeDisk, systemClock, systemRandom } from '@cortex-runtime/core/node';
-import { FileJournal, soleOwnerLock, type Journal } from '@cortex-runtime/journal';
+import { FileJournal, soleOwnerLock, type Journal, type JournalEntry } from '@cortex-runtime/journal';
 
 export const openJournal = (directory: string) =>
   FileJournal.open({ disk: nodeDisk, clock: systemClock, createId: idGenerator({ clock: systemClock, random: systemRandom }), lock: soleOwnerLock() }, { directory });
@@ -20,13 +20,13 @@ export async function appendInTurn(journal: Journal, count: number): Promise<{ m
   return { ms, lines: Array.from({ length: count }, () => Buffer.from(`${'x'.repeat(line - 1)}\n`)) };
 }
 
-export async function appendTogether(journal: Journal, agents: number, each: number): Promise<{ ms: number; line: string }> {
+export async function appendTogether(journal: Journal, agents: number, each: number): Promise<{ ms: number; line: string; entry: JournalEntry }> {
   const first = await journal.append(entryOf('agent-0', 0));
   const begun = performance.now();
   await Promise.all(Array.from({ length: agents }, async (_, agent) => {
     for (let step = 0; step < each; step += 1) await journal.append(entryOf(`agent-${agent}`, step));
   }));
-  return { ms: performance.now() - begun, line: `${'x'.repeat(lineLength(first) - 1)}\n` };
+  return { ms: performance.now() - begun, entry: first, line: `${'x'.repeat(lineLength(first) - 1)}\n` };
 }
 
 /** Bytes of the entry's line in the file, near enough: names in snake_case, version and pointer. */
