@@ -1,1 +1,1 @@
-export { chaosProxy, type ChaosProxy, type ProxyFault } from '@cortex-runtime/bus/testing/servers';
+export { chaosProxy, type ChaosProxy, type ProxyFault } from '@cortex-runtime/bus/testing/chaos-proxy';

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-import type { Redis as RedisClient } from 'ioredis';
+import { Redis } from 'ioredis';
 
 export interface RedisServerOptions {
   /** More arguments, such as `--appendonly yes`. */
@@ -23,7 +23,7 @@ export interface RedisServer {
   readonly directory: string;
   readonly pid: number;
   /** A client without any of our settings. */
-  client(): RedisClient;
+  client(): Redis;
   /** Sends SIGKILL, or another signal, and waits for the end; the directory stays until `stop`. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** SIGSTOP and SIGCONT. */
@@ -53,9 +53,7 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
   if (program === undefined) throw new Error('no redis-server on the PATH: install Redis 7, or give TEST_REDIS_URL where a shared server will do');
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'redis-'));
   const port = options.port ?? (await freePort());
-  const clients: RedisClient[] = [];
-  // Loaded here, so that whoever takes only the proxy does not need a Redis client.
-  const { Redis } = await import('ioredis');
+  const clients: Redis[] = [];
   let child: ChildProcess;
   let args = options.args ?? [];
 
