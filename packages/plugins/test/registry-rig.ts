@@ -4,7 +4,7 @@ import { InMemoryJournal, type Journal } from '@cortex-runtime/journal';
 import { onTestFinished } from 'vitest';
 
 import { createPluginRegistry, type ActionCall, type PluginActionInfo, type PluginRegistry, type PluginRegistryDeps, type PluginRegistryOptions, type PluginResult, type ServicePlugin } from '../src/index.ts';
-import { manualClock, type ManualClock } from './manual-clock.ts';
+import { fixedClock, type FixedClock } from '@cortex-runtime/core/testing';
 import { recordingLogger } from './servers.ts';
 
 export interface ShopPlugin extends ServicePlugin {
@@ -48,7 +48,7 @@ export function shopPlugin(behaviour: Partial<Record<string, Behaviour>> = {}, m
 
 export interface Rig {
   registry: PluginRegistry;
-  clock: ManualClock;
+  clock: FixedClock;
   journal: Journal;
   lines: ReturnType<typeof recordingLogger>['lines'];
   /** Another registry over the same journal, as after a restart. */
@@ -60,7 +60,7 @@ export function newJournal(clock: Clock): InMemoryJournal {
 }
 
 export function rig(options: PluginRegistryOptions = {}, deps: Partial<PluginRegistryDeps> = {}): Rig {
-  const clock = manualClock();
+  const clock = fixedClock();
   const journal = deps.journal ?? newJournal(clock);
   const logger = recordingLogger();
   const make = (more: PluginRegistryOptions = {}) => createPluginRegistry({ clock, logger, createId: idGenerator({ clock, random: systemRandom }), ...deps, journal }, { ...options, ...more });
