@@ -46,7 +46,8 @@ const median = (values: readonly number[]) => sorted(values)[Math.floor(values.l
 const percentile = (values: readonly number[], share: number) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
 const spread = (values: readonly number[]) => `${thousands(median(values))} (${thousands(Math.min(...values))}–${thousands(Math.max(...values))})`;
 
-const openBus = (server: RedisServer, config: BusConfig = {}) => new RedisStreamBus({ clock: systemClock, random: systemRandom }, { url: server.url, ...config });
+/** The class that the server's settings allow: what is measured without an append-only file is *memory*. */
+const openBus = (server: RedisServer, config: BusConfig = {}) => new RedisStreamBus({ clock: systemClock, random: systemRandom }, { url: server.url, durability: server.keepsFile ? 'standard' : 'memory', ...config });
 
 async function perSecond(count: number, work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
@@ -71,8 +72,8 @@ async function consumeAll(subscription: Subscription, count: number): Promise<vo
   await Promise.all(acks);
 }
 
-async function withServer<T>(args: readonly string[], work: (server: RedisServer) => Promise<T>): Promise<T> {
-  const server = await redisServer({ args });
+async function withServer<T>(given: readonly string[], work: (server: RedisServer) => Promise<T>): Promise<T> {
+  const server = await redisServer({ args: given.length === 0 ? ['--appendonly', 'no'] : given });
   try {
     return await work(server);
   } finally {

@@ -3,7 +3,7 @@
  * A single item at an idle moment goes at once: batching costs no latency.
  */
 export class Batcher<Item, Result> {
-  readonly #run: (items: Item[], lane: number) => Promise<Result[]>;
+  readonly #run: (items: Item[], lane: number) => Promise<(Result | Error)[]>;
   readonly #maxItems: number;
   readonly #maxWeight: number;
   readonly #weigh: (item: Item) => number;
@@ -12,10 +12,10 @@ export class Batcher<Item, Result> {
   #isScheduled = false;
 
   /**
-   * @param run - gives one result per item, in order; when it rejects, all of its items do
+   * @param run - gives one result per item, in order, an error for an item that failed; when it rejects, all of its items do
    * @param lanes - batches under way at once
    */
-  constructor(run: (items: Item[], lane: number) => Promise<Result[]>, options: { maxItems: number; maxWeight?: number; weigh?: (item: Item) => number; lanes: number }) {
+  constructor(run: (items: Item[], lane: number) => Promise<(Result | Error)[]>, options: { maxItems: number; maxWeight?: number; weigh?: (item: Item) => number; lanes: number }) {
     this.#run = run;
     this.#maxItems = options.maxItems;
     this.#maxWeight = options.maxWeight ?? Infinity;
@@ -47,7 +47,11 @@ export class Batcher<Item, Result> {
       const batch = this.#take();
       this.#run(batch.map(({ item }) => item), lane).then(
         (results) => {
-          batch.forEach(({ resolve }, index) => resolve(results[index] as Result));
+          batch.forEach(({ resolve, reject }, index) => {
+            const result = results[index] as Result | Error;
+            if (result instanceof Error) reject(result);
+            else resolve(result);
+          });
           this.#done(lane);
         },
         (error: unknown) => {

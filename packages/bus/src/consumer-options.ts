@@ -4,11 +4,12 @@ import type { ReadGroupOptions, SubscribeOptions } from './message-bus.ts';
 import { assertGroupName } from './stream-name.ts';
 
 /** @throws InvalidInputError naming the option */
-export function completeSubscribeOptions({ group, maxInFlight = 1 }: SubscribeOptions, defaultGroup: string): Required<SubscribeOptions> {
+export function completeSubscribeOptions({ group, maxInFlight = 1, order = 'fair', takesExhausted = false }: SubscribeOptions, defaultGroup: string): Required<SubscribeOptions> {
   const name = group ?? defaultGroup;
   assertGroupName('group', name);
   assertCount('maxInFlight', maxInFlight);
-  return { group: name, maxInFlight };
+  if (order !== 'fair' && order !== 'priority') throw new InvalidInputError('order', `must be fair or priority, got ${JSON.stringify(order)}`);
+  return { group: name, maxInFlight, order, takesExhausted };
 }
 
 /** @throws InvalidInputError naming the option */

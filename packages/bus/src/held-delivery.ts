@@ -1,15 +1,19 @@
 import { describeError, type JsonValue } from '@cortex-runtime/core';
 
 import { BusSerializationError, LeaseLostError } from './errors.ts';
-import type { Delivery, NackOutcome } from './message-bus.ts';
+import { assertFollowUp } from './publish-options.ts';
+import type { Delivery, FollowUp, NackOutcome } from './message-bus.ts';
 
 /** What an adapter does with a delivery that its holder has settled. Each resolves to whether the message was still this delivery's to settle. */
 export interface Settlements {
-  ack(delivery: HeldDelivery): Promise<boolean>;
-  /** @param delayMs - before it may be delivered again; the adapter's backoff when undefined */
-  retry(delivery: HeldDelivery, error: string, delayMs: number | undefined): Promise<NackOutcome | undefined>;
-  deadLetter(delivery: HeldDelivery, error: string): Promise<boolean>;
-  release(delivery: HeldDelivery): Promise<boolean>;
+  ack(delivery: HeldDelivery, followUp: FollowUp | undefined): Promise<boolean>;
+  /**
+   * @param delayMs - before it may be delivered again; the adapter's backoff when undefined
+   * @param followUp - published if this was the last attempt
+   */
+  retry(delivery: HeldDelivery, error: string, delayMs: number | undefined, followUp: FollowUp | undefined): Promise<NackOutcome | undefined>;
+  deadLetter(delivery: HeldDelivery, error: string, followUp: FollowUp | undefined): Promise<boolean>;
+  release(delivery: HeldDelivery, delayMs: number): Promise<boolean>;
 }
 
 /** Who is told when a delivery is held no more. */
@@ -17,6 +21,14 @@ export interface Holder {
   readonly settlements: Settlements;
   settled(delivery: HeldDelivery): void;
 }
+
+/** What is known of earlier attempts. */
+export interface DeliveryHistory {
+  readonly errors: readonly string[];
+  readonly isExhausted: boolean;
+}
+
+const firstAttempt: DeliveryHistory = { errors: [], isExhausted: false };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -26,24 +38,40 @@ export class HeldDelivery implements Delivery {
   readonly group: string;
   readonly msgId: string;
   readonly msgType: string;
-  readonly payload: Uint8Array;
   readonly deliveryCount: number;
   /** For the adapter: when the loan was last renewed, monotonic. */
   renewedAt = 0;
   /** For the adapter: the deduplication id, digested, whose memory is kept while this delivery is held. */
   dedupDigest: string | undefined;
+  /** A text until somebody asks for its bytes. */
+  #content: Uint8Array | string;
+  readonly #history: DeliveryHistory;
   readonly #holder: Holder;
   #state: 'held' | 'settling' | 'settled' | 'lost' = 'held';
   #abort: AbortController | undefined;
 
-  constructor(holder: Holder, stream: string, group: string, msgId: string, msgType: string, payload: Uint8Array, deliveryCount: number) {
+  constructor(holder: Holder, stream: string, group: string, msgId: string, msgType: string, content: Uint8Array | string, deliveryCount: number, history = firstAttempt) {
     this.#holder = holder;
     this.stream = stream;
     this.group = group;
     this.msgId = msgId;
     this.msgType = msgType;
-    this.payload = payload;
+    this.#content = content;
     this.deliveryCount = deliveryCount;
+    this.#history = history;
+  }
+
+  get payload(): Uint8Array {
+    if (typeof this.#content === 'string') this.#content = Buffer.from(this.#content);
+    return this.#content;
+  }
+
+  get errors(): readonly string[] {
+    return this.#history.errors;
+  }
+
+  get isExhausted(): boolean {
+    return this.#history.isExhausted;
   }
 
   get resumed(): boolean {
@@ -80,26 +108,29 @@ export class HeldDelivery implements Delivery {
     }
   }
 
-  async ack(): Promise<void> {
-    if (!(await this.#settle((settlements) => settlements.ack(this)))) throw this.#lost();
+  async ack({ publish }: { publish?: FollowUp } = {}): Promise<void> {
+    assertFollowUp(publish);
+    if (!(await this.#settle((settlements) => settlements.ack(this, publish)))) throw this.#lost();
   }
 
-  async nack(reason: unknown, options: { delayMs?: number } = {}): Promise<NackOutcome> {
-    if (reason instanceof BusSerializationError) {
-      await this.deadLetter(reason);
+  async nack(reason: unknown, { delayMs, publish }: { delayMs?: number; publish?: FollowUp } = {}): Promise<NackOutcome> {
+    assertFollowUp(publish);
+    if (reason instanceof BusSerializationError || this.isExhausted) {
+      await this.deadLetter(reason, publish === undefined ? {} : { publish });
       return 'dead_letter';
     }
-    const outcome = await this.#settle((settlements) => settlements.retry(this, describeError(reason), options.delayMs));
+    const outcome = await this.#settle((settlements) => settlements.retry(this, describeError(reason), delayMs, publish));
     if (outcome === undefined) throw this.#lost();
     return outcome;
   }
 
-  async deadLetter(reason: unknown): Promise<void> {
-    if (!(await this.#settle((settlements) => settlements.deadLetter(this, describeError(reason))))) throw this.#lost();
+  async deadLetter(reason: unknown, { publish }: { publish?: FollowUp } = {}): Promise<void> {
+    assertFollowUp(publish);
+    if (!(await this.#settle((settlements) => settlements.deadLetter(this, describeError(reason), publish)))) throw this.#lost();
   }
 
-  async release(): Promise<void> {
-    if (!(await this.#settle((settlements) => settlements.release(this)))) throw this.#lost();
+  async release({ delayMs = 0 }: { delayMs?: number } = {}): Promise<void> {
+    if (!(await this.#settle((settlements) => settlements.release(this, delayMs)))) throw this.#lost();
   }
 
   /** The adapter found that somebody else has it, or the subscription gave it back. */
@@ -115,7 +146,7 @@ export class HeldDelivery implements Delivery {
     if (this.#state !== 'held') return;
     this.#state = 'settling';
     this.#abort?.abort(this.#lost());
-    await this.#holder.settlements.release(this).catch(() => false);
+    await this.#holder.settlements.release(this, 0).catch(() => false);
     this.#state = 'held';
     this.lose();
   }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '@cortex-runtime/core';
 
 import { BusClosedError } from './errors.ts';
 import { type HeldDelivery, type Holder, type Settlements } from './held-delivery.ts';
-import type { Delivery, Subscription } from './message-bus.ts';
+import type { Delivery, SubscribeOptions, Subscription } from './message-bus.ts';
 
 /** What a subscription needs of its adapter. */
 export interface SubscriptionHost {
@@ -20,6 +20,8 @@ export class HeldSubscription implements Subscription, Holder {
   readonly streams: readonly string[];
   readonly group: string;
   readonly maxInFlight: number;
+  readonly order: 'fair' | 'priority';
+  readonly takesExhausted: boolean;
   readonly settlements: Settlements;
   /** By stream, then by message id. */
   readonly inFlight = new Map<string, Map<string, HeldDelivery>>();
@@ -34,12 +36,14 @@ export class HeldSubscription implements Subscription, Holder {
   #stopping: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(clock: Clock, host: SubscriptionHost, streams: readonly string[], group: string, maxInFlight: number) {
+  constructor(clock: Clock, host: SubscriptionHost, streams: readonly string[], options: Required<SubscribeOptions>) {
     this.#clock = clock;
     this.#host = host;
     this.streams = streams;
-    this.group = group;
-    this.maxInFlight = maxInFlight;
+    this.group = options.group;
+    this.maxInFlight = options.maxInFlight;
+    this.order = options.order;
+    this.takesExhausted = options.takesExhausted;
     this.settlements = host.settlements;
     for (const stream of streams) this.inFlight.set(stream, new Map());
   }

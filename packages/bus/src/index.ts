@@ -3,14 +3,17 @@ export {
   type DeadLetter,
   type Delivery,
   type Envelope,
+  type FollowUp,
   type GroupMessage,
   type MessageBus,
   type NackOutcome,
+  type PublishedMessage,
   type PublishOptions,
   type ReadGroupOptions,
   type StreamStatus,
   type SubscribeOptions,
   type Subscription,
+  type Tail,
 } from './message-bus.ts';
 export {
   BusClosedError,

@@ -20,26 +20,42 @@ export interface GroupMessage extends Envelope {
 
 export type NackOutcome = 'retry' | 'dead_letter';
 
+/** A message that is added in the same step in which another is settled: both happen, or neither. */
+export interface FollowUp extends Pick<PublishOptions, 'msgType' | 'maxLength' | 'whileUnread'> {
+  stream: string;
+  payload: Uint8Array | string;
+}
+
 /**
  * A message on loan to a subscription. The loan is renewed as long as the process lives; it ends with exactly one of `ack`, `nack`, `deadLetter` and `release`.
  *
- * When the loan is lost (the process was stopped or blocked for longer than the lease, or the stream was emptied), `signal` is aborted as soon as that is noticed,
- * and each of the four rejects with LeaseLostError: what was done is not the recorded outcome.
+ * When the loan is lost (the process was stopped or blocked for longer than the lease, the message was revoked, or the stream was emptied), `signal` is aborted as soon
+ * as that is noticed, and each of the four rejects with LeaseLostError: what was done is not the recorded outcome, and no follow-up of it was published.
+ *
+ * In a cluster, where two streams need not share a slot, a follow-up is published before the message is settled; of several for one message only the first counts.
  */
 export interface Delivery extends GroupMessage {
   readonly signal: AbortSignal;
+  /** What the attempts before this one reported, the oldest first; consumers that died included. */
+  readonly errors: readonly string[];
+  /** It was delivered as often as it may be, and whoever had it last died: not to be worked on, but to be settled. See {@link SubscribeOptions.takesExhausted}. */
+  readonly isExhausted: boolean;
   /** The payload as UTF-8 text. @throws BusSerializationError when it is none */
   text(): string;
   /** The payload as JSON. @throws BusSerializationError when it is none */
   json(): JsonValue;
-  /** Done. Resolves when the bus has recorded it. */
-  ack(): Promise<void>;
-  /** Failed. It is delivered again after a backoff, by any consumer of the group, or becomes a dead letter after `maxRetries` retries. */
-  nack(reason: unknown, options?: { delayMs?: number }): Promise<NackOutcome>;
+  /** Done. Resolves when the bus has recorded it, and has published `publish` with it. */
+  ack(options?: { publish?: FollowUp }): Promise<void>;
+  /**
+   * Failed. It is delivered again after a backoff, by any consumer of the group, or becomes a dead letter after `maxRetries` retries.
+   *
+   * @param options.publish - published if this makes it a dead letter
+   */
+  nack(reason: unknown, options?: { delayMs?: number; publish?: FollowUp }): Promise<NackOutcome>;
   /** Never to be delivered again: kept among the dead letters with the reason. */
-  deadLetter(reason: unknown): Promise<void>;
-  /** Not begun: given back at once, the delivery is not counted. */
-  release(): Promise<void>;
+  deadLetter(reason: unknown, options?: { publish?: FollowUp }): Promise<void>;
+  /** Not begun: given back, after `delayMs` (0) at the earliest to be delivered again; the delivery is not counted. */
+  release(options?: { delayMs?: number }): Promise<void>;
 }
 
 export interface PublishOptions {
@@ -52,6 +68,25 @@ export interface PublishOptions {
   dedupId?: string;
   /** Acknowledged messages that the stream keeps, at least. Never limits what is not acknowledged by every group. Default: the configuration's. */
   maxLength?: number;
+  /**
+   * What becomes of messages while no group reads the stream: they are kept, up to `maxBacklog` (default), or only the newest `maxLength` are. Messages that a group
+   * has not acknowledged are kept in both.
+   */
+  whileUnread?: 'keep' | 'trim';
+}
+
+/** What is known of a message that was published with a deduplication id. */
+export interface PublishedMessage {
+  readonly msgId: string;
+  /** Whether its entry is still there. It goes some time after every group has acknowledged it; before that, somebody removed it. */
+  readonly isKept: boolean;
+  /** The message that was published when it was settled. */
+  readonly followUpId: string | undefined;
+}
+
+/** Messages of several streams as they come, for whoever only watches: nothing is consumed, and what is trimmed meanwhile is missed. */
+export interface Tail extends AsyncIterableIterator<Envelope & { readonly stream: string }>, AsyncDisposable {
+  stop(): Promise<void>;
 }
 
 export interface ReadGroupOptions {
@@ -67,10 +102,16 @@ export interface ReadGroupOptions {
 export interface SubscribeOptions {
   group?: string;
   /**
-   * Messages on loan at once, those waiting in the iterator included; default 1, so that idle consumers elsewhere are not left without work.
-   * A subscription to more streams than this can hold one of each.
+   * Messages on loan at once, of all streams together, those waiting in the iterator included; default 1, so that idle consumers elsewhere are not left without work.
    */
   maxInFlight?: number;
+  /**
+   * Which of the streams is served first: each in turn (default), or in the order in which they were named. With `priority`, one look in eight begins with the last, so
+   * that no stream starves.
+   */
+  order?: 'fair' | 'priority';
+  /** Also take messages whose last attempt died with its consumer, marked `isExhausted`, to settle them; by default they become dead letters by themselves. */
+  takesExhausted?: boolean;
 }
 
 /** Messages of several streams, until `stop`. */
@@ -113,6 +154,8 @@ export type BusNotice =
   | { type: 'bus.lost'; stream: string; group: string; msgIds: string[] }
   /** A loan of this process was taken over by another consumer. */
   | { type: 'bus.lease_lost'; stream: string; group: string; msgId: string }
+  /** Strict class: messages were settled, but too few replicas confirmed it in time: a fail-over may deliver them again. */
+  | { type: 'bus.unconfirmed'; stream: string; group: string; msgIds: string[] }
   | { type: 'bus.dead_lettered'; stream: string; group: string; msgId: string; error: string }
   /** A connection was given up because nothing came back on it, or it broke. */
   | { type: 'bus.disconnected'; connection: string; error: string };
@@ -145,6 +188,18 @@ export interface MessageBus {
   /** Publishes dead letters again, to the group that gave up on them, and removes them from the list. Gives the new message ids; unknown ids are left out. */
   redeliver(stream: string, deadLetterIds: string | readonly string[]): Promise<string[]>;
   inspect(stream: string): Promise<StreamStatus>;
+  /**
+   * Takes a message back, from every group: nobody gets it any more, and whoever holds it has lost it. `publish` is added in the same step.
+   *
+   * @returns false, and nothing is published, when no group has it to work on any more
+   */
+  revoke(stream: string, msgId: string, options?: { publish?: FollowUp }): Promise<boolean>;
+  /** The message that was published with this deduplication id within the window. */
+  findPublished(stream: string, dedupId: string): Promise<PublishedMessage | undefined>;
+  /** A message by its id, whoever has read it; undefined when it is no longer kept. */
+  fetch(stream: string, msgId: string): Promise<Envelope | undefined>;
+  /** Watches streams from their end on, or from behind the message `after` when there is only one stream. Connection trouble is waited out. */
+  tail(streams: string | readonly string[], options?: { after?: string }): Promise<Tail>;
   /** Never rejects. */
   health(): Promise<HealthStatus>;
   /** Stops every subscription without waiting for handlers, gives back what they held, and closes connections. */

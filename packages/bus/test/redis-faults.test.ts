@@ -115,6 +115,41 @@ describe.skipIf(redisUrl === '')('with a network that fails', { timeout: 60_000 
     expect((await bus.inspect('s')).groups[0]?.pending).toBe(0);
   });
 
+  // A result that was written, and whose reply was lost, must not be written again; nor may its message come back.
+  it.each([
+    [0.3, 200],
+    [0.02, 2_000],
+  ])('every message is completed once, with one follow-up, when %f of the replies are lost', async (share, count) => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const writer = openBus({ url: server.url, streamPrefix });
+    const worker = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, operationTimeoutMs: 50_000, leaseMs: 500, claimIdleMs: 1_000, sweepMs: 100 });
+    await Promise.all(Array.from({ length: count }, (_, index) => writer.publish('s', String(index), { dedupId: `k${index}` })));
+    let seed = 7;
+    proxy.when = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return seed / 2_147_483_648 < share;
+    };
+    const subscription = worker.subscribe('s', { group: 'g', maxInFlight: 20 });
+    const done = new Set<string>();
+    proxy.fault = 'cut-reply';
+    const workers = Array.from({ length: 20 }, async () => {
+      while (done.size < count) {
+        const { value } = await subscription.next();
+        if (value === undefined) return;
+        await value.ack({ publish: { stream: 'results', payload: value.text() } }).then(() => done.add(value.text()), () => {});
+        if (done.size === count) await subscription.stop({ drainMs: 0 });
+      }
+    });
+    await Promise.all(workers);
+    proxy.fault = 'none';
+    expect(proxy.struck).toBeGreaterThan(0);
+    const results = await server.client().xrange(`${streamPrefix}:results`, '-', '+');
+    expect(results.map(([, fields]) => Number(fields[3])).toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => index));
+    expect((await writer.inspect('s')).groups[0]).toMatchObject({ pending: 0, waiting: 0 });
+  });
+
   // E12, E13: errors of the client were not recognised, and health threw.
   it('a broker that is not there is a BusConnectionError, and health says no', async () => {
     const server = await ownServer();
@@ -147,9 +182,9 @@ describe.skipIf(redisUrl === '')('with a network that fails', { timeout: 60_000 
 describe.skipIf(redisUrl === '')('with a server that loses its data', { timeout: 60_000 }, () => {
   // D5, E7, F1c: after a flush the group was gone for good.
   it.each(['FLUSHALL', 'DEL', 'XGROUP DESTROY', 'restart without a file'])('reading goes on after %s, from the beginning of what is there, and it is reported', async (how) => {
-    const server = await ownServer();
+    const server = await ownServer(how === 'restart without a file' ? { args: ['--appendonly', 'no'] } : {});
     const streamPrefix = freshPrefix();
-    const bus = openBus({ url: server.url, streamPrefix });
+    const bus = openBus({ url: server.url, streamPrefix, durability: how === 'restart without a file' ? 'memory' : 'standard' });
     const subscription = bus.subscribe('s', { group: 'g' });
     await bus.publish('s', 'before');
     await (await take(subscription)).ack();
@@ -194,6 +229,12 @@ describe.skipIf(redisUrl === '')('with a server that loses its data', { timeout:
     const bus = openBus({ url: server.url });
     await expect(bus.publish('s', 'x')).rejects.toBeInstanceOf(BusUnsafeServerError);
     await expect(bus.subscribe('s').next()).rejects.toMatchObject({ code: 'BUS_UNSAFE_SERVER' });
+  });
+
+  it('a server without an append-only file is refused, unless work may be lost with it', async () => {
+    const server = await ownServer({ args: ['--appendonly', 'no'] });
+    await expect(openBus({ url: server.url }).publish('s', 'x')).rejects.toMatchObject({ code: 'BUS_UNSAFE_SERVER', message: expect.stringContaining('durability memory') });
+    await openBus({ url: server.url, durability: 'memory' }).publish('s', 'x');
   });
 
   // D12, D13: no deduplication key without its entry.
@@ -272,6 +313,13 @@ describe.skipIf(redisUrl === '')('with other ways to reach Redis', { timeout: 60
     expect(again).toMatchObject({ msgId: first?.msgId, deliveryCount: 2 });
     await again.ack();
     expect(await bus.deadLetters(second?.stream ?? '')).toHaveLength(1);
+    // The result is on another slot: it is written first, once.
+    await bus.publish('one', 'more');
+    await (await take(subscription)).ack({ publish: { stream: 'results', payload: 'done' } });
+    expect((await bus.inspect('results')).length).toBe(1);
+    const last = await bus.publish('two', 'unwanted');
+    expect(await bus.revoke('two', last, { publish: { stream: 'results', payload: 'cancelled' } })).toBe(true);
+    expect((await bus.inspect('results')).length).toBe(2);
   });
 
   it('authenticates with a username and password, and says who is refused', async () => {

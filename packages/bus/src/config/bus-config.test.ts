@@ -32,5 +32,7 @@ describe('BusConfig', () => {
     expect(() => busConfigFromEnvironment({ CORTEX_ORG_ID: ' ' })).toThrow(InvalidInputError);
     expect(() => busConfigFromEnvironment({ REDIS_SSL: 'perhaps' })).toThrow(/REDIS_SSL/);
     expect(() => busConfigFromEnvironment({ REDIS_PORT: 'x' })).toThrow(/REDIS_PORT/);
+    expect(busConfigFromEnvironment({ CORTEX_REDIS_DURABILITY: 'strict' })).toMatchObject({ durability: 'strict' });
+    expect(() => busConfigFromEnvironment({ CORTEX_REDIS_DURABILITY: 'high' })).toThrow(/CORTEX_REDIS_DURABILITY/);
   });
 });

@@ -7,7 +7,7 @@ const node = z.strictObject({
 });
 
 /** What an accepted message survives; see the package's README. */
-export const DurabilityClass = z.enum(['standard', 'strict']);
+export const DurabilityClass = z.enum(['memory', 'standard', 'strict']);
 export type DurabilityClass = z.output<typeof DurabilityClass>;
 
 /** How a bus reaches its broker and how it delivers. The memory bus reads only the fields about delivery. */
@@ -42,7 +42,7 @@ export const BusConfig = z
     maxLength: z.int().min(0).default(1_000).describe('Acknowledged messages kept per stream, at least.'),
     maxBacklog: z.int().min(1).default(1_000_000).describe('Unacknowledged messages per stream; beyond it publishing fails with BUS_FULL.'),
     dedupWindowMs: duration('s', { check: (ms) => ms.min(1) }).default(86_400_000).describe('How long a deduplication id is remembered.'),
-    durability: DurabilityClass.default('standard').describe('strict: appendfsync always, and replicas confirm each publish.'),
+    durability: DurabilityClass.default('standard').describe('memory: lost when the server ends; standard: the server keeps an append-only file; strict: appendfsync always, and replicas confirm each publish (CORTEX_REDIS_DURABILITY).'),
     confirmingReplicas: z.int().min(0).default(1).describe('Replicas that must confirm a publish in the strict class.'),
   })
   .superRefine((config, context) => {

@@ -1,10 +1,10 @@
 import { InvalidInputError } from '@cortex-runtime/core';
 
 import { Keyspace } from '../keyspace.ts';
-import type { BusConfig } from './bus-config.ts';
+import { DurabilityClass, type BusConfig } from './bus-config.ts';
 
 /**
- * The part of a configuration that the environment gives: `CORTEX_REDIS_URL`, `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_SSL`, and `CORTEX_ORG_ID` for the prefix.
+ * The part of a configuration that the environment gives: `CORTEX_REDIS_URL`, `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_SSL`, `CORTEX_REDIS_DURABILITY`, and `CORTEX_ORG_ID` for the prefix.
  *
  * @throws InvalidInputError naming the variable whose value makes no sense; a blank CORTEX_ORG_ID included
  */
@@ -16,7 +16,9 @@ export function busConfigFromEnvironment(environment: Readonly<Record<string, st
   const username = read('REDIS_USERNAME');
   const password = read('REDIS_PASSWORD');
   const tls = read('REDIS_SSL');
+  const durability = DurabilityClass.safeParse(read('CORTEX_REDIS_DURABILITY') ?? 'standard');
   if (port !== undefined && !/^\d{1,5}$/.test(port)) throw new InvalidInputError('REDIS_PORT', `must be a port number, got ${JSON.stringify(port)}`);
+  if (!durability.success) throw new InvalidInputError('CORTEX_REDIS_DURABILITY', `must be memory, standard or strict, got ${JSON.stringify(read('CORTEX_REDIS_DURABILITY'))}`);
   return {
     ...(url === undefined ? {} : { url }),
     ...(host === undefined ? {} : { host }),
@@ -24,6 +26,7 @@ export function busConfigFromEnvironment(environment: Readonly<Record<string, st
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls: flag('REDIS_SSL', tls) }),
+    ...(durability.data === 'standard' ? {} : { durability: durability.data }),
     streamPrefix: new Keyspace(environment['CORTEX_ORG_ID']).streamPrefix,
   };
 }

@@ -26,9 +26,18 @@ export class EntryLog<T> {
     return this.#items[position - this.#base];
   }
 
+  /** Leaves a gap. */
+  remove(position: number): void {
+    if (position >= this.start && position < this.end) this.#items[position - this.#base] = undefined;
+  }
+
   /** Drops everything before `position`. */
-  cutBefore(position: number): void {
-    for (; this.#cut < this.#items.length && this.start < position; this.#cut += 1) this.#items[this.#cut] = undefined;
+  cutBefore(position: number, onCut: (item: T) => void): void {
+    for (; this.#cut < this.#items.length && this.start < position; this.#cut += 1) {
+      const item = this.#items[this.#cut];
+      if (item !== undefined) onCut(item);
+      this.#items[this.#cut] = undefined;
+    }
     if (this.#cut > 1_024 && this.#cut * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#cut);
       this.#base += this.#cut;

@@ -41,3 +41,8 @@ export function decodeEntry(id: Reply, fields: Reply): Entry | undefined {
   }
   return entry;
 }
+
+/** A payload as the client takes it. */
+export function payloadText(payload: Uint8Array | string): string | Buffer {
+  return typeof payload === 'string' ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}

@@ -1,14 +1,16 @@
 import { describeError, jitteredBackoffMs, sleep, type Clock, type Random } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
+import { BusError } from '../errors.ts';
 import type { HeldSubscription } from '../held-subscription.ts';
-import { planReads } from './read-plan.ts';
+import { Interest, type Look } from './reading-plan.ts';
 import { isPassing, type RedisConnection, type Reply } from './redis-connection.ts';
 import type { RedisNames } from './redis-names.ts';
+import { takeScript } from './scripts/take.lua.ts';
 
 export interface ReaderHost {
-  /** Entries that were assigned to this consumer. */
-  arrived(stream: string, group: string, entries: readonly Reply[]): void;
+  /** Entries that were assigned to this consumer; `subscription`: in whose name they were asked for, if for one. */
+  arrived(stream: string, group: string, entries: readonly Reply[], subscription: HeldSubscription | undefined): void;
   /** Makes the group where it is missing. @returns whether it was */
   ensureGroup(stream: string, group: string): Promise<boolean>;
   /** Groups had vanished, and were made again. */
@@ -29,16 +31,26 @@ export interface ReaderDependencies {
   connect(name: string, prepare: (run: (args: readonly (string | number)[]) => Promise<Reply>) => Promise<void>): RedisConnection;
 }
 
+/** While there is work for some, the streams of the others are looked at this often, and a little less often the more streams there are. */
+const lookEverywhereMs = 5;
+const lookEverywhereMsPerStream = 0.1;
+/** So that one script is over before others have to wait. */
+const streamsInOneScript = 100;
+
 /**
- * Reads new messages of one group for all subscriptions of the process, on a connection of its own, with one blocked command however many streams there are.
+ * Reads new messages of one group for all subscriptions of the process, on a connection of its own.
  *
- * States: idle (no subscription has room) ⇄ reading; `stop` ends it.
+ * As long as there is work, each look takes exactly as many messages as there are places, of the streams in their order. When there is none, one command waits on all
+ * streams, however many there are.
+ *
+ * States: idle (no subscription has room) ⇄ looking ⇄ waiting; `stop` ends it.
  */
 export class GroupReader {
   readonly group: string;
   readonly #deps: ReaderDependencies;
   readonly #connection: RedisConnection;
   readonly #consumer: string;
+  readonly #interests = new Map<HeldSubscription, Interest>();
   readonly #routes = new Map<string, HeldSubscription[]>();
   readonly #known = new Set<string>();
   /** The stream by its key. */
@@ -48,7 +60,8 @@ export class GroupReader {
   #isStale = false;
   #wake: (() => void) | undefined;
   #clientId = 0;
-  #hasSeenNothing = false;
+  /** Monotonic. */
+  #lookEverywhereAt = 0;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
@@ -76,6 +89,9 @@ export class GroupReader {
   add(stream: string, subscription: HeldSubscription): void {
     this.#routes.set(stream, [...(this.#routes.get(stream) ?? []), subscription]);
     this.#streams.set(this.#deps.names.stream(stream), stream);
+    const interest = this.#interests.get(subscription) ?? new Interest(subscription);
+    interest.add(stream);
+    this.#interests.set(subscription, interest);
     this.#running ??= this.#run();
     this.wanted([stream]);
   }
@@ -88,6 +104,7 @@ export class GroupReader {
       this.#routes.delete(stream);
       this.#known.delete(stream);
     }
+    this.#interests.delete(subscription);
   }
 
   /** There is room for messages of these streams. A blocked read that does not name them all is called back. */
@@ -126,26 +143,40 @@ export class GroupReader {
     let failures = 0;
     while (!this.#isStopped) {
       this.#isStale = false;
-      const { reads } = planReads(this.#routes);
-      if (reads.size === 0) {
+      const roomy: Interest[] = [];
+      for (const interest of this.#interests.values()) {
+        if (interest.places > 0) roomy.push(interest);
+        else interest.leave();
+      }
+      if (roomy.length === 0) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         this.#wake = undefined;
         continue;
       }
-      const streams = [...reads.values()].flat();
+      this.#lookEverywhere(roomy);
+      const streams = [...new Set(roomy.flatMap((interest) => [...interest.streams]))];
       try {
         await this.#ensureGroups(streams);
-        const found = await this.#read(reads, streams);
+        const looks = roomy.flatMap((interest) => interest.look() ?? []);
+        if (looks.length > 0) await this.#look(looks);
+        // Something has changed since the looks were planned: waiting could leave a stream unread for as long as it lasts.
+        else if (!this.#isStale) await this.#wait(roomy, streams);
         failures = 0;
-        this.#hasSeenNothing = !found;
       } catch (error) {
         if (this.#isStopped) return;
         failures += 1;
+        for (const interest of this.#interests.values()) interest.warmAll();
         await this.#recover(error, streams, failures);
       }
     }
+  }
+
+  #lookEverywhere(roomy: readonly Interest[]): void {
+    if (this.#deps.clock.monotonic() < this.#lookEverywhereAt) return;
+    this.#lookEverywhereAt = this.#nextLookEverywhere();
+    for (const interest of roomy) interest.warmAll();
   }
 
   async #ensureGroups(streams: readonly string[]): Promise<void> {
@@ -155,34 +186,76 @@ export class GroupReader {
     for (const stream of unknown) this.#known.add(stream);
   }
 
-  /** Gives whether anything came. Several reads do not block; only when they bring nothing is one made that does. */
-  async #read(reads: ReadonlyMap<number, readonly string[]>, streams: readonly string[]): Promise<boolean> {
-    if (reads.size > 1 && !this.#hasSeenNothing) {
-      const replies = await Promise.all([...reads].map(([count, some]) => this.#send(some, count)));
-      return replies.some(Boolean);
+  /** Takes what there is: one stream by a plain read, several by a script that keeps count. */
+  async #look(looks: readonly Look[]): Promise<void> {
+    const several = looks.filter(({ streams }) => streams.length > 1);
+    const single = looks.filter(({ streams }) => streams.length === 1);
+    const chunks: Look[][] = [];
+    for (const look of several) {
+      const last = chunks.at(-1);
+      if (last === undefined || last.reduce((sum, { streams }) => sum + streams.length, 0) + look.streams.length > streamsInOneScript) chunks.push([look]);
+      else last.push(look);
     }
-    // Something has changed since the plan was made: blocking on it could leave a stream unread for as long as it blocks.
-    if (this.#isStale) return true;
+    await Promise.all([...single.map((look) => this.#lookAtOne(look)), ...chunks.map((chunk) => this.#lookAtSeveral(chunk))]);
+  }
+
+  async #lookAtOne({ subscription, streams: [stream = ''], places }: Look): Promise<void> {
+    const { names, settings } = this.#deps;
+    const command = ['XREADGROUP', 'GROUP', this.group, this.#consumer, 'COUNT', places, 'STREAMS', names.stream(stream), '>'];
+    const reply = (await this.#connection.command(command, { timeoutMs: settings.socketTimeoutMs, asBuffer: true })) as [Buffer, Reply[]][] | null;
+    this.#took(subscription, stream, reply?.[0]?.[1] ?? [], places);
+  }
+
+  async #lookAtSeveral(looks: readonly Look[]): Promise<void> {
+    const { names } = this.#deps;
+    const keys = looks.flatMap(({ streams }) => streams.map((stream) => names.stream(stream)));
+    const args = [this.group, this.#consumer, ...looks.flatMap(({ streams, places }) => [streams.length, places])];
+    const replies = (await this.#connection.script(takeScript, keys, args, { asBuffer: true })) as (Reply[] | Buffer | null)[];
+    let at = 0;
+    let refusal: string | undefined;
+    for (const { subscription, streams, places } of looks) {
+      let left = places;
+      for (const stream of streams) {
+        const entries = replies[at];
+        at += 1;
+        if (Buffer.isBuffer(entries)) refusal = entries.toString();
+        if (!Array.isArray(entries)) continue;
+        this.#took(subscription, stream, entries, left);
+        left -= entries.length;
+      }
+    }
+    if (refusal !== undefined) throw new BusError(refusal);
+  }
+
+  #took(subscription: HeldSubscription, stream: string, entries: readonly Reply[], asked: number): void {
+    if (entries.length < asked) this.#interests.get(subscription)?.foundEmpty(stream);
+    if (entries.length > 0) this.#deps.host.arrived(stream, this.group, entries, subscription);
+  }
+
+  /** Waits for the first message of any stream. What comes to several at once may be more than there is room for; the host gives that back. */
+  async #wait(roomy: readonly Interest[], streams: readonly string[]): Promise<void> {
+    const { names, settings } = this.#deps;
+    const count = Math.max(1, Math.min(...roomy.map(({ places, streams: { size } }) => Math.floor(places / size))));
+    const keys = streams.map((stream) => names.stream(stream));
+    const command = ['XREADGROUP', 'GROUP', this.group, this.#consumer, 'COUNT', count, 'BLOCK', settings.blockMs, 'STREAMS', ...keys, ...keys.map(() => '>')];
     this.#blockedOn = new Set(streams);
     try {
-      return await this.#send(streams, Math.min(...reads.keys()), this.#deps.settings.blockMs);
+      const reply = await this.#connection.command(command, { timeoutMs: Math.min(settings.blockMs * 2, settings.readWatchdogMs), asBuffer: true });
+      if (!Array.isArray(reply)) return;
+      for (const [key, entries] of reply as [Buffer, Reply[]][]) {
+        const stream = this.#streams.get(key.toString());
+        if (stream === undefined) continue;
+        if (entries.length >= count) for (const subscription of this.subscriptionsOf(stream)) this.#interests.get(subscription)?.warm(stream);
+        this.#deps.host.arrived(stream, this.group, entries, undefined);
+      }
     } finally {
       this.#blockedOn = undefined;
+      this.#lookEverywhereAt = this.#nextLookEverywhere();
     }
   }
 
-  async #send(streams: readonly string[], count: number, blockMs?: number): Promise<boolean> {
-    const { names, settings } = this.#deps;
-    const block = blockMs === undefined ? [] : ['BLOCK', blockMs];
-    const timeoutMs = blockMs === undefined ? settings.socketTimeoutMs : Math.min(blockMs * 2, settings.readWatchdogMs);
-    const command = ['XREADGROUP', 'GROUP', this.group, this.#consumer, 'COUNT', count, ...block, 'STREAMS', ...streams.map((stream) => names.stream(stream)), ...streams.map(() => '>')];
-    const reply = await this.#connection.command(command, { timeoutMs, asBuffer: true });
-    if (!Array.isArray(reply)) return false;
-    for (const [key, entries] of reply as [Buffer, Reply[]][]) {
-      const stream = this.#streams.get(key.toString());
-      if (stream !== undefined && entries.length > 0) this.#deps.host.arrived(stream, this.group, entries);
-    }
-    return reply.length > 0;
+  #nextLookEverywhere(): number {
+    return this.#deps.clock.monotonic() + lookEverywhereMs + lookEverywhereMsPerStream * this.#routes.size;
   }
 
   async #recover(error: unknown, streams: readonly string[], failures: number): Promise<void> {

@@ -1,10 +1,12 @@
 import type { BusSettings } from '../config/index.ts';
+import type { DeliveryHistory } from '../held-delivery.ts';
 import type { BusNotice } from '../message-bus.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import type { RedisConnection, Reply } from './redis-connection.ts';
 import { parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
-import { goneWithGroup, type RedisSettlements } from './redis-settlements.ts';
+import type { RedisSettlements } from './redis-settlements.ts';
 import { claimScript } from './scripts/claim.lua.ts';
+import { errorMemoryMs, goneWithGroup } from './settling.ts';
 
 export interface ReclaimerDependencies {
   settings: BusSettings;
@@ -23,7 +25,9 @@ export interface Reclaim {
   idle: boolean;
   /** Messages that can be taken now. */
   room(): number;
-  take(entry: Entry, deliveryCount: number): void;
+  take(entry: Entry, deliveryCount: number, history: DeliveryHistory): void;
+  /** Whether what has used up its deliveries is taken, and not buried. */
+  takesExhausted?: boolean;
   consumer?: string;
 }
 
@@ -72,7 +76,7 @@ export class Reclaimer {
     }
   }
 
-  async #takePages({ stream, group, dead, live, idle, room, take, consumer = this.#consumer }: Reclaim): Promise<void> {
+  async #takePages({ stream, group, dead, live, idle, room, take, takesExhausted = false, consumer = this.#consumer }: Reclaim): Promise<void> {
     const { settings, names, commands, notify } = this.#deps;
     const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
     for (;;) {
@@ -81,13 +85,14 @@ export class Reclaimer {
         if (consumer === this.#consumer) this.owe(stream, group, { dead, idle });
         return;
       }
-      const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', ...dead, ...live];
+      const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', takesExhausted ? '1' : '', errorMemoryMs, ...dead, ...live];
       const reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
       if (!Array.isArray(reply)) return;
-      const [taken, lost, buried, more] = reply as [[Reply, number, Reply][], Buffer[], Buffer[], number];
-      for (const [id, count, fields] of taken) {
+      const [taken, lost, buried, more] = reply as [[Reply, number, Reply, Buffer, number][], Buffer[], Buffer[], number];
+      for (const [id, count, fields, errors, isExhausted] of taken) {
         const entry = decodeEntry(id, fields);
-        if (entry !== undefined) take(entry, count);
+        const told = errors.toString();
+        if (entry !== undefined) take(entry, count, { errors: told === '' ? [] : (JSON.parse(told) as string[]), isExhausted: isExhausted === 1 });
       }
       if (lost.length > 0) notify({ type: 'bus.lost', stream, group, msgIds: lost.map(String) });
       for (const msgId of buried) notify({ type: 'bus.dead_lettered', stream, group, msgId: String(msgId), error: 'its consumers stopped without settling it' });

@@ -1,19 +1,22 @@
-import { describeError, InvalidInputError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
+import { describeError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
-import { HeldDelivery } from '../held-delivery.ts';
+import { HeldDelivery, type DeliveryHistory } from '../held-delivery.ts';
 import type { HeldSubscription, SubscriptionHost } from '../held-subscription.ts';
 import type { BusNotice, GroupMessage } from '../message-bus.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
+import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import type { RedisConnection, Reply } from './redis-connection.ts';
 import type { RedisNames } from './redis-names.ts';
-import { goneWithGroup, type RedisSettlements } from './redis-settlements.ts';
+import type { RedisSettlements } from './redis-settlements.ts';
 import { ReturnedWork } from './returned-work.ts';
+import { SingleReads } from './single-reads.ts';
 import { leaveScript } from './scripts/leave.lua.ts';
 import { touchScript } from './scripts/touch.lua.ts';
+import { goneWithGroup } from './settling.ts';
 import { Sweeper, type Route, type SweepHost } from './sweeper.ts';
 
 export interface ConsumerDependencies {
@@ -37,12 +40,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   readonly #readers = new Map<string, GroupReader>();
   readonly #sweeper: Sweeper;
   readonly #reclaimer: Reclaimer;
+  readonly #filter: EntryFilter;
+  readonly #singleReads: SingleReads;
   readonly #returnedWork: ReturnedWork;
   readonly #timers = new Set<Timer>();
-  /** Groups that were there when `readOnce` last looked. */
-  readonly #knownGroups = new Set<string>();
-  /** Streams on which a reply was lost. */
-  readonly #suspect = new Set<string>();
+  /** Streams on which a reply was lost, and when the last one was, monotonic. */
+  readonly #suspect = new Map<string, number>();
   #started: Promise<void> | undefined;
   #turn = 0;
 
@@ -52,7 +55,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     this.settlements = deps.settlements;
     this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.commands, settings: deps.settings, names: deps.names, host: this }, name);
     this.#reclaimer = new Reclaimer(deps, name);
-    this.#returnedWork = new ReturnedWork(deps, busId, (stream, group) => this.#reclaimReturned(stream, group));
+    this.#filter = new EntryFilter(deps, { isLeased: true });
+    this.#singleReads = new SingleReads({ ...deps, reclaimer: this.#reclaimer, host: this });
+    this.#returnedWork = new ReturnedWork(deps, busId, {
+      look: (stream, group) => this.#reclaimReturned(stream, group),
+      revoked: (stream, msgId) => this.revoked(stream, msgId),
+    });
   }
 
   get subscriptions(): number {
@@ -125,10 +133,10 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
 
   // --- what readers bring
 
-  arrived(stream: string, group: string, entries: readonly Reply[]): void {
+  arrived(stream: string, group: string, entries: readonly Reply[], subscription: HeldSubscription | undefined): void {
     for (const [id, fields] of entries as [Reply, Reply][]) {
       const entry = decodeEntry(id, fields);
-      if (entry !== undefined) this.#hand(stream, group, entry, 1);
+      if (entry !== undefined) this.#hand(stream, group, entry, 1, subscription);
     }
   }
 
@@ -148,20 +156,26 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
 
   /** The server may have assigned messages to us in a reply that never came: they are looked for once they are older than any reply can be. */
   lostReply(streams: readonly string[], group: string): void {
-    const { leaseMs } = this.#deps.settings;
     for (const stream of streams) {
       const key = `${group} ${stream}`;
-      if (this.#suspect.has(key)) continue;
-      this.#suspect.add(key);
-      this.#later(leaseMs, async () => {
-        this.#suspect.delete(key);
-        try {
-          await this.#reclaimer.audit(stream, group, leaseMs, (id) => this.#isHeld(stream, group, id));
-        } catch (error) {
-          this.lostReply([stream], group);
-          throw error;
-        }
-      });
+      const isLookedFor = this.#suspect.has(key);
+      this.#suspect.set(key, this.#deps.clock.monotonic());
+      if (!isLookedFor) this.#later(this.#deps.settings.leaseMs, () => this.#lookForLost(stream, group));
+    }
+  }
+
+  async #lookForLost(stream: string, group: string): Promise<void> {
+    const { clock, settings } = this.#deps;
+    const key = `${group} ${stream}`;
+    const ageMs = clock.monotonic() - (this.#suspect.get(key) ?? 0);
+    // Another reply was lost in the meantime: what came with it is too young for this look.
+    if (ageMs < settings.leaseMs) this.#later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
+    else this.#suspect.delete(key);
+    try {
+      await this.#reclaimer.audit(stream, group, settings.leaseMs, (id) => this.#isHeld(stream, group, id));
+    } catch (error) {
+      this.lostReply([stream], group);
+      throw error;
     }
   }
 
@@ -181,7 +195,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
 
   async reclaim({ stream, group }: Route, dead: readonly string[], live: readonly string[], { idle }: { idle: boolean }): Promise<void> {
     try {
-      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count) => this.#hand(stream, group, entry, count) });
+      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count, history) => this.#hand(stream, group, entry, count, undefined, history), takesExhausted: this.#subscriptionsOf(stream, group).some(({ takesExhausted }) => takesExhausted) });
     } catch (error) {
       this.lostReply([stream], group);
       throw error;
@@ -209,60 +223,31 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     }
   }
 
-  // --- one read for others
+  /** One read for those who keep track of messages themselves. */
+  readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
+    return this.#singleReads.read(streams, group, consumer, count, blockMs);
+  }
 
-  async readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
-    for (const stream of streams) {
-      const route = `${group} ${stream}`;
-      if (this.#knownGroups.has(route)) continue;
-      await this.ensureGroup(stream, group);
-      this.#knownGroups.add(route);
-    }
-    try {
-      return await this.#readOnce(streams, group, consumer, count, blockMs);
-    } catch (error) {
-      if (!(error instanceof Error && /NOGROUP|UNBLOCKED/.test(error.message))) throw error;
-      const made = await Promise.all(streams.map((stream) => this.ensureGroup(stream, group)));
-      this.reset(streams.filter((_, index) => made[index]), group);
-      return this.#readOnce(streams, group, consumer, count, blockMs);
+  /** A message was taken back from whoever holds it. */
+  revoked(stream: string, msgId: string): void {
+    for (const subscription of this.#subscriptions) {
+      const delivery = subscription.inFlight.get(stream)?.get(msgId);
+      if (delivery === undefined || delivery.isSettling) continue;
+      this.#deps.notify({ type: 'bus.lease_lost', stream, group: subscription.group, msgId });
+      delivery.lose();
     }
   }
 
-  async #readOnce(streams: readonly string[], group: string, consumer: string, count: number, blockMs: number): Promise<GroupMessage[]> {
-    const { commands, pool, settings, names } = this.#deps;
-    const messages: GroupMessage[] = [];
-    const collect = (stream: string) => (entry: Entry, deliveryCount: number) => {
-      if (this.#isOurs(stream, group, entry, deliveryCount, consumer)) messages.push(messageOf(stream, group, entry, deliveryCount));
-    };
-    for (const stream of streams) {
-      await this.#reclaimer.reclaim({ stream, group, dead: [], live: [], idle: true, room: () => count - messages.length, take: collect(stream), consumer });
-    }
-    const read = async (connection: RedisConnection, some: readonly string[], perStream: number, wait: readonly (string | number)[]) => {
-      const command = ['XREADGROUP', 'GROUP', group, consumer, 'COUNT', perStream, ...wait, 'STREAMS', ...some.map((stream) => names.stream(stream)), ...some.map(() => '>')];
-      const reply = await connection.command(command, { asBuffer: true, timeoutMs: settings.socketTimeoutMs + blockMs });
-      if (!Array.isArray(reply)) return;
-      for (const [key, entries] of reply as [Buffer, [Reply, Reply][]][]) {
-        const stream = some.find((each) => names.stream(each) === key.toString());
-        for (const [id, fields] of stream === undefined ? [] : entries) {
-          const entry = decodeEntry(id, fields);
-          if (stream !== undefined && entry !== undefined) collect(stream)(entry, 1);
-        }
-      }
-    };
-    // COUNT is for each stream: one after the other, so that no more come than were asked for.
-    for (const stream of streams) if (messages.length < count) await read(commands, [stream], count - messages.length, []);
-    if (messages.length > 0 || blockMs <= 0) return messages;
-    if (settings.cluster !== undefined && streams.length > 1) throw new InvalidInputError('streams', 'a read of a cluster can wait for one stream at a time; subscribe to several');
-    await pool.borrow((connection) => read(connection, streams, Math.max(1, Math.floor(count / streams.length)), ['BLOCK', Math.ceil(blockMs)]));
-    const tooMany = messages.splice(count);
-    await Promise.all(tooMany.map(({ stream, msgId }) => this.settlements.settle('release', { stream, group, msgId }, '', 0)));
-    return messages;
+  /** Tells the process that holds the message. */
+  announceRevoked(stream: string, msgId: string): void {
+    this.revoked(stream, msgId);
+    this.#returnedWork.announceRevoked(stream, msgId);
   }
 
   /** Something was given back: others are told when it is due at once, and we look for it when it is due. */
   returned(stream: string, group: string, delayMs: number): void {
     if (delayMs === 0) this.#returnedWork.announce(stream, group);
-    else this.#later(delayMs + 1, () => this.#reclaimReturned(stream, group));
+    else this.#later(delayMs, () => this.#reclaimReturned(stream, group));
   }
 
   // ---
@@ -281,46 +266,34 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     }
   }
 
-  #hand(stream: string, group: string, entry: Entry, deliveryCount: number): void {
-    if (!this.#isOurs(stream, group, entry, deliveryCount, this.#name)) return;
-    const candidates = this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
-    const subscription = this.#choose(candidates);
+  #hand(stream: string, group: string, entry: Entry, deliveryCount: number, wanting?: HeldSubscription, history?: DeliveryHistory): void {
+    if (!this.#filter.isOurs(stream, group, entry, deliveryCount)) return;
+    const candidates = this.#subscriptionsOf(stream, group).filter(({ takesExhausted }) => takesExhausted || history?.isExhausted !== true);
+    const subscription = (wanting?.free ?? 0) > 0 ? wanting : this.#choose(candidates);
     if (subscription === undefined) {
-      // Subscriptions have stopped, or other work has filled them, while the read was under way.
+      // Subscriptions have stopped, or other work has filled them, while the read was under way; or several streams had something at once.
       void this.settlements.settle('release', { stream, group, msgId: entry.msgId, deliveryCount }, '', 0).catch(() => this.lostReply([stream], group));
       return;
     }
-    const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount);
+    const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount, history);
     delivery.renewedAt = this.#deps.clock.monotonic();
     delivery.dedupDigest = entry.dedupDigest;
     subscription.offer(delivery);
   }
 
-  /** False for an entry that is no message, which goes to the dead letters, and for one that is meant for another group. */
-  #isOurs(stream: string, group: string, entry: Entry, deliveryCount: number, consumer: string): boolean {
-    const { msgId } = entry;
-    if (entry.group !== undefined && entry.group !== group) {
-      const { commands, names } = this.#deps;
-      void commands.persist(`pass over ${msgId}`, () => commands.command(['XACK', names.stream(stream), group, msgId])).catch(() => {});
-      return false;
-    }
-    if (entry.payload !== undefined) return true;
-    const of = consumer === this.#name ? { stream, group, msgId, deliveryCount } : { stream, group, msgId };
-    void this.settlements.settle('dead', of, 'the entry has no payload field: it is no message', 0).catch(() => {});
-    return false;
-  }
-
-  /** Takes turns among those who have room. One message of each stream may be too many: a subscription with less places than streams reads all of them. */
+  /** Takes turns among those who have room. */
   #choose(candidates: readonly HeldSubscription[]): HeldSubscription | undefined {
     this.#turn += 1;
     const free = candidates.filter((each) => each.free > 0);
-    if (free.length > 0) return free[this.#turn % free.length];
-    return candidates.find((each) => each.isRunning && each.free + each.streams.length > 1);
+    return free[this.#turn % free.length];
   }
 
   #room(stream: string, group: string): number {
-    const subscriptions = this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
-    return subscriptions.reduce((sum, { free }) => sum + Math.max(free, 0), 0);
+    return this.#subscriptionsOf(stream, group).reduce((sum, { free }) => sum + Math.max(free, 0), 0);
+  }
+
+  #subscriptionsOf(stream: string, group: string): readonly HeldSubscription[] {
+    return this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
   }
 
   #isHeld(stream: string, group: string, msgId: string): boolean {
@@ -356,7 +329,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
 
   #later(delayMs: number, work: () => Promise<void>): void {
     const timer = this.#deps.clock.setTimer(
-      delayMs,
+      delayMs + 1, // a timer may be a little early
       () => {
         this.#timers.delete(timer);
         void work().catch((error: unknown) => this.#deps.logger.debug({ error: describeError(error) }, 'looking for returned work failed; the sweep tries again'));
@@ -365,8 +338,4 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     );
     this.#timers.add(timer);
   }
-}
-
-function messageOf(stream: string, group: string, entry: Entry, deliveryCount: number): GroupMessage {
-  return { stream, group, msgId: entry.msgId, msgType: entry.msgType, payload: entry.payload ?? Buffer.alloc(0), deliveryCount, resumed: deliveryCount > 1 };
 }

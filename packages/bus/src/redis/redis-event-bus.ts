@@ -8,8 +8,8 @@ import { FanOut } from '../fan-out.ts';
 import { assertOpen } from '../held-subscription.ts';
 import { makeEvent, type EventBusDependencies } from '../memory/memory-event-bus.ts';
 import { decodeEntry } from './entry-codec.ts';
+import { isLess } from '../entry-id.ts';
 import { RedisConnection, type Reply } from './redis-connection.ts';
-import { isLess } from './redis-settlements.ts';
 
 /** What is written; others may add fields. */
 const WrittenEvent = z.looseObject({

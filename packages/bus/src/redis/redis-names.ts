@@ -25,6 +25,10 @@ export class RedisNames {
   lane(stream: string, busId: string, lane: number): string {
     return `{${this.prefix}:${stream}}:lane:${busId}:${lane}`;
   }
+  /** What a lane of settlements with follow-ups did last. */
+  settleLane(stream: string, busId: string, lane: number): string {
+    return `{${this.prefix}:${stream}}:settle:${busId}:${lane}`;
+  }
   /** A hash: by consumer, a number that its process keeps raising. */
   get consumers(): string {
     return `${this.prefix}:bus:consumers`;
@@ -34,6 +38,9 @@ export class RedisNames {
     return `${this.prefix}:bus:returned`;
   }
 }
+
+/** How long the last batch of a lane is remembered: longer than any operation repeats itself. */
+export const laneMemoryMs = 600_000;
 
 /** Holds what waits for its next delivery. */
 export const parkingConsumer = '~parked';

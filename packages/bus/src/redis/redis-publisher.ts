@@ -2,11 +2,13 @@ import { hash } from 'node:crypto';
 
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
-import { BusConflictError, BusError, BusFullError, BusUnconfirmedError } from '../errors.ts';
+import { BusConflictError, BusError, BusFullError } from '../errors.ts';
 import type { PublishOptions } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
+import { confirmed } from './confirm.ts';
+import { payloadText } from './entry-codec.ts';
 import { asFull, type RedisConnection } from './redis-connection.ts';
-import type { RedisNames } from './redis-names.ts';
+import { laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
 
 interface Outgoing {
@@ -14,10 +16,8 @@ interface Outgoing {
   msgType: string;
   dedupId: string;
   maxLength: number;
+  trimsUnread: boolean;
 }
-
-/** How long the last batch of a lane is remembered: longer than any operation repeats itself. */
-const laneMemoryMs = 600_000;
 
 /** Publishes in batches, one script call each. A batch that is repeated after a lost reply carries its number, so that the server knows it. */
 export class RedisPublisher {
@@ -39,10 +39,11 @@ export class RedisPublisher {
     const dedupId = options.dedupId ?? '';
     assertPublishOptions(options);
     const reply = await this.#batcher(stream).add({
-      payload: typeof payload === 'string' ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+      payload: payloadText(payload),
       msgType: options.msgType ?? 'task',
       dedupId,
       maxLength: options.maxLength ?? this.#settings.maxLength,
+      trimsUnread: options.whileUnread === 'trim',
     });
     switch (reply[0]) {
       case '=':
@@ -72,29 +73,23 @@ export class RedisPublisher {
     const keys = [this.#names.stream(stream), this.#names.lane(stream, this.#busId, lane)];
     const args: (string | number | Buffer)[] = [];
     let maxLength = 0;
-    for (const { payload, msgType, dedupId, maxLength: keep } of items) {
+    let trimsUnread = true;
+    for (const { payload, msgType, dedupId, maxLength: keep, trimsUnread: mayTrim } of items) {
       if (keep > maxLength) maxLength = keep;
+      trimsUnread &&= mayTrim;
       if (dedupId === '') args.push(msgType, payload, '', '');
       else {
-        const id = digestOf(dedupId, 16);
+        const id = dedupDigestOf(dedupId);
         keys.push(this.#names.dedup(stream, id));
         args.push(msgType, payload, id, digestOf(typeof payload === 'string' ? `${msgType}\0${payload}` : Buffer.concat([Buffer.from(`${msgType}\0`), payload]), 12));
       }
     }
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
-      const replies = await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
-        const sent = this.#connection.script(publishScript, keys, [number, attempt, maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, ...args]);
-        const confirmed = this.#settings.durability === 'strict' ? this.#connection.command(['WAIT', this.#settings.confirmingReplicas, Math.ceil(this.#settings.socketTimeoutMs / 2)]) : undefined;
-        // The entry and its confirmation travel together; when both fail the first failure is the telling one.
-        confirmed?.catch(() => {});
-        const replies = (await sent) as string[];
-        if (confirmed !== undefined && Number(await confirmed) < this.#settings.confirmingReplicas) {
-          throw new BusUnconfirmedError(stream, Number(await confirmed), this.#settings.confirmingReplicas);
-        }
-        return replies;
+      return await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
+        const sent = this.#connection.script(publishScript, keys, [number, attempt, maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', ...args]);
+        return (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
       });
-      return replies;
     } catch (error) {
       throw serverRefused(stream, error);
     }
@@ -106,6 +101,11 @@ export class RedisPublisher {
       if (stream !== except && batcher.isIdle) this.#batchers.delete(stream);
     }
   }
+}
+
+/** Under what a deduplication id is kept: ids are long, and there is a key for each message. */
+export function dedupDigestOf(dedupId: string): string {
+  return digestOf(dedupId, 16);
 }
 
 /** `length` characters of 6 bits. */

@@ -1,40 +1,89 @@
 import { backoffMs } from '@cortex-runtime/core';
 
 import { Batcher } from '../batcher.ts';
-import type { BusSettings } from '../config/index.ts';
 import type { HeldDelivery, Settlements } from '../held-delivery.ts';
-import type { BusNotice, NackOutcome } from '../message-bus.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import { parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
+import type { FollowUp, NackOutcome } from '../message-bus.ts';
+import { Completions } from './completions.ts';
+import { payloadText } from './entry-codec.ts';
+import { idRange } from '../entry-id.ts';
+import { parkedDueMs, parkingConsumer } from './redis-names.ts';
 import { ackScript } from './scripts/ack.lua.ts';
 import { settleScript } from './scripts/settle.lua.ts';
-
-const errorMemoryMs = 7 * 86_400_000;
-
-export interface SettlementHost {
-  notify(notice: BusNotice): void;
-  /** A message of the stream may be delivered again after `delayMs`. */
-  returned(stream: string, group: string, delayMs: number): void;
-}
+import { errorMemoryMs, goneWithGroup, type SettlementDependencies, type Settling } from './settling.ts';
 
 /** Ends loans in Redis: acknowledgements in batches, the rest one by one. */
 export class RedisSettlements implements Settlements {
-  readonly #connection: RedisConnection;
-  readonly #settings: BusSettings;
-  readonly #names: RedisNames;
+  readonly #deps: SettlementDependencies;
   readonly #consumer: string;
-  readonly #host: SettlementHost;
+  readonly #completions: Completions;
   readonly #acks = new Map<string, Batcher<HeldDelivery, boolean>>();
 
-  constructor(connection: RedisConnection, settings: BusSettings, names: RedisNames, consumer: string, host: SettlementHost) {
-    this.#connection = connection;
-    this.#settings = settings;
-    this.#names = names;
-    this.#consumer = consumer;
-    this.#host = host;
+  constructor(deps: SettlementDependencies, { name, busId }: { name: string; busId: string }) {
+    this.#deps = deps;
+    this.#consumer = name;
+    this.#completions = new Completions(deps, { name, busId });
   }
 
-  ack(delivery: HeldDelivery): Promise<boolean> {
+  async ack(delivery: HeldDelivery, followUp: FollowUp | undefined): Promise<boolean> {
+    const isOurs = followUp === undefined ? await this.#ack(delivery) : await this.#complete(delivery, followUp);
+    const { stream, group, msgId } = delivery;
+    if (!isOurs) this.#deps.host.notify({ type: 'bus.lease_lost', stream, group, msgId });
+    return isOurs;
+  }
+
+  async retry(delivery: HeldDelivery, error: string, delayMs: number | undefined, followUp: FollowUp | undefined): Promise<NackOutcome | undefined> {
+    const { retryBackoffBaseMs: baseMs, retryBackoffMaxMs: maxMs } = this.#deps.settings;
+    return this.settle('retry', delivery, error, delayMs ?? backoffMs(Math.max(delivery.deliveryCount, 1), { baseMs, maxMs }), followUp);
+  }
+
+  async deadLetter(delivery: HeldDelivery, error: string, followUp: FollowUp | undefined): Promise<boolean> {
+    return (await this.settle('dead', delivery, error, 0, followUp)) !== undefined;
+  }
+
+  async release(delivery: HeldDelivery, delayMs: number): Promise<boolean> {
+    return (await this.settle('release', delivery, '', delayMs)) !== undefined;
+  }
+
+  async settle(mode: 'retry' | 'dead' | 'release', of: Settling, error: string, delayMs: number, followUp?: FollowUp): Promise<NackOutcome | undefined> {
+    const { settings, names, connection, host } = this.#deps;
+    const { stream, group, msgId, deliveryCount } = of;
+    const isLast = mode === 'dead' || (mode === 'retry' && deliveryCount !== undefined && deliveryCount > settings.maxRetries);
+    // Two streams of a cluster need not share a slot: there the word comes first, once.
+    const isTogether = settings.cluster === undefined;
+    if (followUp !== undefined && isLast && !isTogether) await this.#completions.publishFirst(of, followUp);
+    const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream), ...(followUp === undefined || !isTogether ? [] : [names.stream(followUp.stream)])];
+    const waitMs = Math.min(Math.max(Math.ceil(delayMs), 0), parkedDueMs);
+    const args: (string | number | Buffer)[] = [mode, group, deliveryCount === undefined ? '' : this.#consumer, msgId, deliveryCount ?? '', error.slice(0, 1_000), settings.maxRetries + 1, parkingConsumer, parkedDueMs, waitMs, errorMemoryMs];
+    if (followUp !== undefined && isTogether) args.push(followUp.msgType ?? 'task', payloadText(followUp.payload));
+    const outcome = await connection.persist(`give back ${msgId} of ${stream}`, async (attempt) => {
+      const reply = String(await connection.script(settleScript, keys, args).catch(goneWithGroup));
+      // A repeat that finds the message settled found its own work.
+      if (attempt > 1 && (reply === 'other' || reply === 'gone')) return isLast ? 'dead' : 'retry';
+      return reply;
+    });
+    switch (outcome) {
+      case 'retry':
+        host.returned(stream, group, waitMs);
+        return 'retry';
+      case 'dead':
+        host.notify({ type: 'bus.dead_lettered', stream, group, msgId, error });
+        return 'dead_letter';
+      case 'lost':
+        host.notify({ type: 'bus.lost', stream, group, msgIds: [msgId] });
+        return undefined;
+      default:
+        if (deliveryCount !== undefined) host.notify({ type: 'bus.lease_lost', stream, group, msgId });
+        return undefined;
+    }
+  }
+
+  async #complete(delivery: HeldDelivery, followUp: FollowUp): Promise<boolean> {
+    if (this.#deps.settings.cluster === undefined) return this.#completions.add(delivery, followUp);
+    await this.#completions.publishFirst(delivery, followUp);
+    return this.#ack(delivery);
+  }
+
+  #ack(delivery: HeldDelivery): Promise<boolean> {
     const { stream, group } = delivery;
     const key = `${group} ${stream}`;
     let batcher = this.#acks.get(key);
@@ -45,79 +94,15 @@ export class RedisSettlements implements Settlements {
     return batcher.add(delivery);
   }
 
-  async retry(delivery: HeldDelivery, error: string, delayMs?: number): Promise<NackOutcome | undefined> {
-    const backoff = { baseMs: this.#settings.retryBackoffBaseMs, maxMs: this.#settings.retryBackoffMaxMs };
-    const waitMs = delayMs ?? backoffMs(Math.max(delivery.deliveryCount, 1), backoff);
-    return this.settle('retry', delivery, error, waitMs);
-  }
-
-  async deadLetter(delivery: HeldDelivery, error: string): Promise<boolean> {
-    return (await this.settle('dead', delivery, error, 0)) !== undefined;
-  }
-
-  async release(delivery: HeldDelivery): Promise<boolean> {
-    return (await this.settle('release', delivery, '', 0)) !== undefined;
-  }
-
-  /** @param of - without a delivery count: by id, whoever holds it */
-  async settle(mode: 'retry' | 'dead' | 'release', of: { stream: string; group: string; msgId: string; deliveryCount?: number }, error: string, delayMs: number): Promise<NackOutcome | undefined> {
-    const { stream, group, msgId, deliveryCount } = of;
-    const keys = [this.#names.stream(stream), this.#names.errors(stream), this.#names.deadLetters(stream)];
-    const holder = deliveryCount === undefined ? '' : this.#consumer;
-    const waitMs = Math.min(Math.max(Math.ceil(delayMs), 0), parkedDueMs);
-    const args = [mode, group, holder, msgId, deliveryCount ?? '', error.slice(0, 1_000), this.#settings.maxRetries + 1, parkingConsumer, parkedDueMs, waitMs, errorMemoryMs];
-    const outcome = await this.#connection.persist(`give back ${msgId} of ${stream}`, async (attempt) => {
-      const reply = String(await this.#connection.script(settleScript, keys, args).catch(goneWithGroup));
-      // A repeat that finds the message settled found its own work.
-      if (attempt > 1 && (reply === 'other' || reply === 'gone')) return mode === 'dead' ? 'dead' : 'retry';
-      return reply;
-    });
-    switch (outcome) {
-      case 'retry':
-        this.#host.returned(stream, group, waitMs);
-        return 'retry';
-      case 'dead':
-        this.#host.notify({ type: 'bus.dead_lettered', stream, group, msgId, error });
-        return 'dead_letter';
-      case 'lost':
-        this.#host.notify({ type: 'bus.lost', stream, group, msgIds: [msgId] });
-        return undefined;
-      default:
-        if (deliveryCount !== undefined) this.#host.notify({ type: 'bus.lease_lost', stream, group, msgId });
-        return undefined;
-    }
-  }
-
   async #ackAll(stream: string, group: string, deliveries: HeldDelivery[]): Promise<boolean[]> {
-    let [low, high] = [deliveries[0]?.msgId ?? '-', deliveries[0]?.msgId ?? '+'];
-    const args: (string | number)[] = [];
-    for (const { msgId, deliveryCount } of deliveries) {
-      if (isLess(msgId, low)) low = msgId;
-      if (isLess(high, msgId)) high = msgId;
-      args.push(msgId, deliveryCount);
-    }
-    const keys = [this.#names.stream(stream), this.#names.errors(stream)];
-    const replies = await this.#connection.persist(`acknowledge on ${stream}`, async (attempt) => {
-      const replies = await this.#connection.script(ackScript, keys, [group, this.#consumer, low, high, ...args]).catch(goneWithGroup);
+    const { names, connection } = this.#deps;
+    const [low, high] = idRange(deliveries);
+    const keys = [names.stream(stream), names.errors(stream)];
+    const args = [group, this.#consumer, low, high, ...deliveries.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
+    return connection.persist(`acknowledge on ${stream}`, async (attempt) => {
+      const replies = await connection.script(ackScript, keys, args).catch(goneWithGroup);
       if (!Array.isArray(replies)) return deliveries.map(() => false);
       return replies.map((reply) => reply === 1 || (attempt > 1 && reply === 2));
     });
-    replies.forEach((isOurs, index) => {
-      const msgId = deliveries[index]?.msgId;
-      if (!isOurs && msgId !== undefined) this.#host.notify({ type: 'bus.lease_lost', stream, group, msgId });
-    });
-    return replies;
   }
-}
-
-/** Without its group, or its stream, nothing is pending. */
-export function goneWithGroup(error: unknown): 'gone' {
-  if (error instanceof Error && error.message.includes('NOGROUP')) return 'gone';
-  throw error;
-}
-
-export function isLess(a: string, b: string): boolean {
-  const [aMs = '0', aSeq = '0'] = a.split('-');
-  const [bMs = '0', bSeq = '0'] = b.split('-');
-  return Number(aMs) - Number(bMs) < 0 || (aMs === bMs && Number(aSeq) < Number(bSeq));
 }

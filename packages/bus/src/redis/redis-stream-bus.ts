@@ -1,19 +1,24 @@
-import { describeError, randomHex, silentLogger, type Clock, type HealthStatus, type Logger, type Random } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, randomHex, silentLogger, type Clock, type HealthStatus, type Logger, type Random } from '@cortex-runtime/core';
 
 import { BusConfig, type BusSettings } from '../config/index.ts';
 import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
-import type { BusNotice, DeadLetter, GroupMessage, MessageBus, NackOutcome, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription } from '../message-bus.ts';
+import type {
+  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription, Tail,
+} from '../message-bus.ts';
 import { notifier } from '../notifier.ts';
+import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import { decodeEntry } from './entry-codec.ts';
+import { decodeEntry, payloadText } from './entry-codec.ts';
 import { type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
-import { RedisPublisher } from './redis-publisher.ts';
+import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
 import { RedisSettlements } from './redis-settlements.ts';
+import { RedisTail } from './redis-tail.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
+import { revokeScript } from './scripts/revoke.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
 
 export interface RedisBusDependencies {
@@ -33,7 +38,7 @@ export interface RedisBusDependencies {
  */
 export class RedisStreamBus implements MessageBus {
   readonly settings: BusSettings;
-  readonly #clock: Clock;
+  readonly #deps: Required<Pick<RedisBusDependencies, 'clock' | 'random' | 'logger'>>;
   readonly #names: RedisNames;
   readonly #commands: RedisConnection;
   readonly #pool: ConnectionPool;
@@ -50,15 +55,16 @@ export class RedisStreamBus implements MessageBus {
     const busId = randomHex(random, 8);
     const consumerName = leasedConsumer(identity, busId);
     const notify = notifier<BusNotice>(logger, deps.onNotice);
-    this.#clock = clock;
+    this.#deps = { clock, random, logger };
     this.#names = new RedisNames(this.settings.streamPrefix);
     this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect: (connection, error) => notify({ type: 'bus.disconnected', connection, error }) }, this.settings);
-    this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings, logger));
+    this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
     this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId);
-    this.#settlements = new RedisSettlements(this.#commands, this.settings, this.#names, consumerName, {
-      notify,
-      returned: (stream, group, delayMs) => this.#consumer.returned(stream, group, delayMs),
-    });
+    const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
+    this.#settlements = new RedisSettlements(
+      { connection: this.#commands, settings: this.settings, names: this.#names, publisher: this.#publisher, host },
+      { name: consumerName, busId },
+    );
     this.#consumer = new RedisConsumer(
       { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, pool: this.#pool, settlements: this.#settlements, notify },
       { name: consumerName, busId },
@@ -103,8 +109,7 @@ export class RedisStreamBus implements MessageBus {
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
-    const { group, maxInFlight } = completeSubscribeOptions(options, this.settings.consumerGroup);
-    const subscription = new HeldSubscription(this.#clock, this.#consumer, list, group, maxInFlight);
+    const subscription = new HeldSubscription(this.#deps.clock, this.#consumer, list, completeSubscribeOptions(options, this.settings.consumerGroup));
     this.#consumer.add(subscription);
     return subscription;
   }
@@ -148,15 +153,64 @@ export class RedisStreamBus implements MessageBus {
     });
   }
 
+  async revoke(stream: string, msgId: string, { publish }: { publish?: FollowUp } = {}): Promise<boolean> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    assertFollowUp(publish);
+    const isTogether = publish !== undefined && this.settings.cluster === undefined;
+    const keys = [this.#names.stream(stream), this.#names.errors(stream), ...(isTogether ? [this.#names.stream(publish.stream)] : [])];
+    const args = [msgId, ...(isTogether ? [publish.msgType ?? 'task', payloadText(publish.payload)] : [])];
+    const isRevoked = await this.#commands.persist(`revoke ${msgId} of ${stream}`, async (attempt) => {
+      const isDone = (await this.#commands.script(revokeScript, keys, args)) === 1;
+      if (isDone || attempt === 1) return isDone;
+      // A repeat that does not find the message may have found its own work: then it has been deleted, which settling does not do.
+      return (await this.fetch(stream, msgId)) === undefined;
+    });
+    if (!isRevoked) return false;
+    if (publish !== undefined && !isTogether) await this.#publisher.publish(publish.stream, publish.payload, { ...publish, dedupId: `follows:revoke:${stream}:${msgId}` });
+    this.#consumer.announceRevoked(stream, msgId);
+    return true;
+  }
+
+  async findPublished(stream: string, dedupId: string): Promise<PublishedMessage | undefined> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    return this.#commands.persist(`find ${dedupId} on ${stream}`, async () => {
+      const known = await this.#commands.command(['GET', this.#names.dedup(stream, dedupDigestOf(dedupId))]);
+      if (known === null) return undefined;
+      const [msgId = '', , followUpId] = String(known).split(' ');
+      const isKept = ((await this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId])) as Reply[]).length > 0;
+      return { msgId, isKept, followUpId };
+    });
+  }
+
+  async fetch(stream: string, msgId: string): Promise<Envelope | undefined> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    return this.#commands.persist(`fetch ${msgId} of ${stream}`, async () => {
+      const [found] = (await this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId], { asBuffer: true })) as [Buffer, Reply][];
+      const entry = found === undefined ? undefined : decodeEntry(...found);
+      return entry?.payload === undefined ? undefined : { msgId, msgType: entry.msgType, payload: entry.payload, resumed: false };
+    });
+  }
+
+  async tail(streams: string | readonly string[], { after }: { after?: string } = {}): Promise<Tail> {
+    assertOpen(this.#isClosed);
+    const list = streamList(streams);
+    if (list.length > 1 && after !== undefined) throw new InvalidInputError('after', 'is an id of one stream, and several were given');
+    if (list.length > 1 && this.settings.cluster !== undefined) throw new InvalidInputError('streams', 'in a cluster one tail watches one stream');
+    return RedisTail.open({ ...this.#deps, settings: this.settings, names: this.#names, connection: this.#pool.open('tail') }, list, after);
+  }
+
   async health(): Promise<HealthStatus> {
     const { host, port, url, cluster, sentinel, durability } = this.settings;
     const where = url === undefined ? (cluster ?? sentinel)?.nodes.map((node) => `${node.host}:${node.port}`).join(',') ?? `${host}:${port}` : withoutPassword(url);
     const details: Record<string, unknown> = { server: where, durability, connections: this.#pool.size, subscriptions: this.#consumer.subscriptions };
     if (this.#isClosed) return { ok: false, error: 'the bus is closed', details };
     try {
-      const startedAt = this.#clock.monotonic();
+      const startedAt = this.#deps.clock.monotonic();
       await this.#commands.command(['PING']);
-      const latencyMs = this.#clock.monotonic() - startedAt;
+      const latencyMs = this.#deps.clock.monotonic() - startedAt;
       const info = readInfo(String(await this.#commands.command(['INFO'])));
       details['redisVersion'] = info['redis_version'];
       details['connectedClients'] = Number(info['connected_clients']);

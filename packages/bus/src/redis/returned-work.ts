@@ -13,28 +13,43 @@ export interface ReturnedWorkDependencies {
   pool: ConnectionPool;
 }
 
+/** Who is told. */
+export interface ReturnedWorkHost {
+  look(stream: string, group: string): Promise<void>;
+  revoked(stream: string, msgId: string): void;
+}
+
+/** Stands in the place of the group. No group has this name. */
+const revokedWord = '~revoked';
+
 /** Who gave work back waits this long before taking it again, so that others come first. */
 const afterOthersMs = 100;
 
 /**
- * Tells other processes that work was given back, and hears of theirs, so that it is taken up at once and not at the next sweep. Only a hint: a lost one costs time, no work.
+ * Tells other processes that work was given back or revoked, and hears of theirs, so that it is taken up or left off at once and not at the next sweep. Only a hint: a lost one costs
+ * time, no work.
  */
 export class ReturnedWork {
   readonly #deps: ReturnedWorkDependencies;
   readonly #busId: string;
-  readonly #look: (stream: string, group: string) => Promise<void>;
+  readonly #host: ReturnedWorkHost;
   #connection: RedisConnection | undefined;
 
-  constructor(deps: ReturnedWorkDependencies, busId: string, look: (stream: string, group: string) => Promise<void>) {
+  constructor(deps: ReturnedWorkDependencies, busId: string, host: ReturnedWorkHost) {
     this.#deps = deps;
     this.#busId = busId;
-    this.#look = look;
+    this.#host = host;
   }
 
   announce(stream: string, group: string): void {
     const { commands, names, clock } = this.#deps;
     void commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`]).catch(() => {});
-    clock.setTimer(afterOthersMs, () => void this.#look(stream, group), { keepAlive: false });
+    clock.setTimer(afterOthersMs, () => void this.#host.look(stream, group), { keepAlive: false });
+  }
+
+  announceRevoked(stream: string, msgId: string): void {
+    const { commands, names } = this.#deps;
+    void commands.command(['PUBLISH', names.returned, `${this.#busId} ${revokedWord} ${stream} ${msgId}`]).catch(() => {});
   }
 
   listen(): void {
@@ -51,8 +66,10 @@ export class ReturnedWork {
         const client = (await connection.client()) as Redis;
         const closed = new Promise<void>((resolve) => client.once('close', resolve));
         client.on('message', (_channel: string, message: string) => {
-          const [busId, group = '', stream = ''] = message.split(' ');
-          if (busId !== this.#busId) void this.#look(stream, group);
+          const [busId, group = '', stream = '', msgId = ''] = message.split(' ');
+          if (busId === this.#busId) return;
+          if (group === revokedWord) this.#host.revoked(stream, msgId);
+          else void this.#host.look(stream, group);
         });
         await client.subscribe(names.returned);
         await closed;

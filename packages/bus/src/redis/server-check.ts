@@ -1,4 +1,4 @@
-import { describeError, type Logger } from '@cortex-runtime/core';
+import { describeError } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
 import { BusUnsafeServerError } from '../errors.ts';
@@ -15,7 +15,7 @@ export function readInfo(text: string): Record<string, string> {
  *
  * @throws BusUnsafeServerError
  */
-export async function assertServer(run: (args: readonly (string | number)[]) => Promise<Reply>, settings: BusSettings, logger: Logger): Promise<void> {
+export async function assertServer(run: (args: readonly (string | number)[]) => Promise<Reply>, settings: BusSettings): Promise<void> {
   const info = readInfo(String(await run(['INFO'])));
   const version = info['redis_version'] ?? '0';
   if (Number(version.split('.')[0]) < 7) throw new BusUnsafeServerError(`version ${version} can not tell how much work waits`, 'use Redis 7 or later, or Valkey');
@@ -31,7 +31,7 @@ export async function assertServer(run: (args: readonly (string | number)[]) => 
     if (info['aof_enabled'] !== '1' || appendfsync !== 'always') {
       throw new BusUnsafeServerError(`the strict class needs appendonly yes and appendfsync always (appendonly ${info['aof_enabled'] === '1' ? 'yes' : 'no'}, appendfsync ${appendfsync})`, 'change the server, or choose durability standard');
     }
-  } else if (info['aof_enabled'] !== '1') {
-    logger.warn({ aofEnabled: false }, 'the Redis server has no append-only file: when it or its host stops, accepted work is lost; set appendonly yes');
+  } else if (settings.durability === 'standard' && info['aof_enabled'] !== '1') {
+    throw new BusUnsafeServerError('the standard class needs an append-only file, and appendonly is no', 'set appendonly yes (redis-cli CONFIG SET appendonly yes), or choose durability memory, where work is lost when the server ends');
   }
 }

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { Redis } from 'ioredis';
 
 export interface RedisServerOptions {
-  /** More arguments, such as `--appendonly yes`. */
+  /** More arguments, such as `--appendfsync always`; by default there is an append-only file, synced every second. */
   args?: readonly string[];
   /** First arguments, in the place of the usual settings: a configuration file, `--sentinel`. */
   settings?: readonly string[];
@@ -22,6 +22,8 @@ export interface RedisServer {
   readonly url: string;
   readonly directory: string;
   readonly pid: number;
+  /** Whether it was started with an append-only file. */
+  readonly keepsFile: boolean;
   /** A client without any of our settings. */
   client(): Redis;
   /** Sends SIGKILL, or another signal, and waits for the end; the directory stays until `stop`. */
@@ -58,7 +60,7 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
   let args = options.args ?? [];
 
   const start = async () => {
-    const settings = options.settings ?? ['--save', '', '--daemonize', 'no', '--loglevel', 'warning'];
+    const settings = options.settings ?? ['--save', '', '--appendonly', 'yes', '--daemonize', 'no', '--loglevel', 'warning'];
     child = spawn(program, [...settings, '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...args], { stdio: 'ignore' });
     const probe = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null });
     probe.on('error', () => {});
@@ -84,6 +86,9 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
     port,
     url: `redis://127.0.0.1:${port}`,
     directory,
+    get keepsFile() {
+      return args[args.lastIndexOf('--appendonly') + 1] !== 'no';
+    },
     get pid() {
       return child.pid ?? 0;
     },

@@ -1,0 +1,94 @@
+import { Batcher } from '../batcher.ts';
+import { BusConflictError, BusFullError, BusUnconfirmedError } from '../errors.ts';
+import type { HeldDelivery } from '../held-delivery.ts';
+import type { FollowUp } from '../message-bus.ts';
+import { confirmed } from './confirm.ts';
+import { payloadText } from './entry-codec.ts';
+import { idRange } from '../entry-id.ts';
+import { asFull, type Reply } from './redis-connection.ts';
+import { laneMemoryMs } from './redis-names.ts';
+import { completeScript } from './scripts/complete.lua.ts';
+import { goneWithGroup, type SettlementDependencies, type Settling } from './settling.ts';
+
+interface Completion {
+  delivery: HeldDelivery;
+  followUp: FollowUp;
+}
+
+/** Acknowledges messages with a follow-up each, in batches by the two streams. */
+export class Completions {
+  readonly #deps: SettlementDependencies;
+  readonly #consumer: string;
+  readonly #busId: string;
+  readonly #batchers = new Map<string, Batcher<Completion, boolean>>();
+  #batches = 0;
+
+  constructor(deps: SettlementDependencies, { name, busId }: { name: string; busId: string }) {
+    this.#deps = deps;
+    this.#consumer = name;
+    this.#busId = busId;
+  }
+
+  /**
+   * @returns whether the message was still this delivery's to settle
+   * @throws BusFullError when the stream of the follow-up is full: nothing was done
+   */
+  add(delivery: HeldDelivery, followUp: FollowUp): Promise<boolean> {
+    const key = `${delivery.group} ${delivery.stream} ${followUp.stream}`;
+    let batcher = this.#batchers.get(key);
+    if (batcher === undefined) {
+      const weigh = ({ followUp: { payload, msgType = '' } }: Completion) => payload.length + msgType.length;
+      batcher = new Batcher((items, lane) => this.#completeAll(items, lane), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 2 });
+      this.#batchers.set(key, batcher);
+    }
+    return batcher.add({ delivery, followUp });
+  }
+
+  /** For where one step is not possible: publishes a follow-up that at most one holder of the message publishes. */
+  async publishFirst({ stream, group, msgId }: Settling, followUp: FollowUp): Promise<void> {
+    const { stream: to, payload, ...options } = followUp;
+    try {
+      await this.#deps.publisher.publish(to, payload, { ...options, dedupId: `follows:${group}:${stream}:${msgId}` });
+    } catch (error) {
+      if (!(error instanceof BusConflictError)) throw error; // an earlier holder was first: its word stands
+    }
+  }
+
+  async #completeAll(items: readonly Completion[], lane: number): Promise<(boolean | Error)[]> {
+    const { connection, settings, names, host } = this.#deps;
+    const deliveries = items.map(({ delivery }) => delivery);
+    const { stream = '', group = '' } = deliveries[0] ?? {};
+    const to = items[0]?.followUp.stream ?? '';
+    this.#batches += 1;
+    const keys = [names.stream(stream), names.errors(stream), names.stream(to), names.settleLane(stream, this.#busId, lane)];
+    const args: (string | number | Buffer)[] = [];
+    let maxLength = 0;
+    for (const { delivery, followUp } of items) {
+      maxLength = Math.max(maxLength, followUp.maxLength ?? settings.maxLength);
+      if (delivery.dedupDigest !== undefined) keys.push(names.dedup(stream, delivery.dedupDigest));
+      args.push(delivery.msgId, delivery.deliveryCount, delivery.dedupDigest === undefined ? '' : '1', followUp.msgType ?? 'task', payloadText(followUp.payload));
+    }
+    const trimsUnread = items.every(({ followUp }) => followUp.whileUnread === 'trim');
+    const [low, high] = idRange(deliveries);
+    const batch = this.#batches;
+    const head = (attempt: number) => [group, this.#consumer, low, high, batch, attempt, maxLength, settings.maxBacklog, trimsUnread ? '1' : '', laneMemoryMs];
+    const replies = await connection
+      .persist(`complete on ${stream}`, async (attempt) => {
+        const sent = connection.script(completeScript, keys, [...head(attempt), ...args]).catch(goneWithGroup);
+        return confirmed<Reply>(connection, settings, to, sent).catch(async (error: unknown) => {
+          if (!(error instanceof BusUnconfirmedError)) throw error;
+          // It is done; whoever waits for it can not undo it.
+          host.notify({ type: 'bus.unconfirmed', stream, group, msgIds: deliveries.map(({ msgId }) => msgId) });
+          return sent;
+        });
+      })
+      .catch((error: unknown) => {
+        throw asFull(to, error);
+      });
+    if (!Array.isArray(replies)) return deliveries.map(() => false);
+    return replies.map((reply) => {
+      if (reply === '~') return new BusFullError(to, `${settings.maxBacklog} messages are not acknowledged yet`);
+      return reply !== '0' && reply !== '2';
+    });
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * A function for scripts that must not be carried out twice: what the batch with this number gave when it was carried out, or nil when it was not.
+ * A lane has one batch under way, and remembers the last: `<number> <reply> <reply>…`.
+ *
+ * lane(key, number of the batch, attempt)
+ */
+export const laneFunction = `
+local function lane(key, number, attempt)
+  if attempt == '1' then return nil end
+  local last = redis.call('GET', key)
+  if not last then return nil end
+  local replies = {}
+  for word in string.gmatch(last, '%S+') do replies[#replies + 1] = word end
+  if table.remove(replies, 1) == number then return replies end
+  return nil
+end
+`;

@@ -1,0 +1,32 @@
+import { script } from '../script.ts';
+
+/**
+ * Takes a message back from every group. Not separable: the check that some group still has to work on it, its removal, and the follow-up; otherwise it would be worked
+ * on and revoked, both.
+ *
+ * KEYS  1 stream · 2 errors of earlier attempts · 3 stream of the follow-up, if there is one
+ * ARGV  1 id · 2 type and 3 payload of the follow-up, if there is one
+ * Returns 1, or 0 when no group had it to work on any more
+ */
+export const revokeScript = script(`
+local id = ARGV[1]
+if not redis.call('XRANGE', KEYS[1], id, id)[1] then return 0 end
+local isWaiting = false
+local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
+for _, fields in ipairs(groups) do
+  local group = {}
+  for i = 1, #fields, 2 do group[fields[i]] = fields[i + 1] end
+  local ms, seq = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
+  local idMs, idSeq = string.match(id, '(%d+)-(%d+)')
+  local isUnread = tonumber(idMs) > tonumber(ms) or (tonumber(idMs) == tonumber(ms) and tonumber(idSeq) > tonumber(seq))
+  if isUnread then isWaiting = true end
+  if redis.call('XACK', KEYS[1], group['name'], id) == 1 then
+    isWaiting = true
+    redis.call('HDEL', KEYS[2], group['name'] .. ' ' .. id)
+  end
+end
+if #groups > 0 and not isWaiting then return 0 end
+redis.call('XDEL', KEYS[1], id)
+if ARGV[3] then redis.call('XADD', KEYS[3], '*', 'type', ARGV[2], 'payload', ARGV[3]) end
+return 1
+`);

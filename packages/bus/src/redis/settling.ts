@@ -1,0 +1,37 @@
+import type { BusSettings } from '../config/index.ts';
+import type { BusNotice } from '../message-bus.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import type { RedisNames } from './redis-names.ts';
+import type { RedisPublisher } from './redis-publisher.ts';
+
+/** How long the errors of earlier attempts are kept. */
+export const errorMemoryMs = 7 * 86_400_000;
+
+export interface SettlementHost {
+  notify(notice: BusNotice): void;
+  /** A message of the stream may be delivered again after `delayMs`. */
+  returned(stream: string, group: string, delayMs: number): void;
+}
+
+export interface SettlementDependencies {
+  connection: RedisConnection;
+  settings: BusSettings;
+  names: RedisNames;
+  publisher: RedisPublisher;
+  host: SettlementHost;
+}
+
+/** What is settled. */
+export interface Settling {
+  stream: string;
+  group: string;
+  msgId: string;
+  /** Absent: by id, whoever holds it. */
+  deliveryCount?: number;
+}
+
+/** Without its group, or its stream, nothing is pending. */
+export function goneWithGroup(error: unknown): 'gone' {
+  if (error instanceof Error && error.message.includes('NOGROUP')) return 'gone';
+  throw error;
+}
