@@ -10,6 +10,7 @@ export {
   type PublishedMessage,
   type PublishOptions,
   type ReadGroupOptions,
+  type RestoredMessage,
   type StreamStatus,
   type SubscribeOptions,
   type Subscription,

@@ -9,14 +9,14 @@ type Plain = { [Name in keyof Keyspace]: Keyspace[Name] extends string ? Name : 
 
 const builders = [
   'tasksDomainStream', 'tasksAgentStream', 'respondedKey', 'threadAgentKey', 'domainRecentKey', 'meshKey', 'meshSkillKey', 'meshSyncStream', 'workspaceThreadKey', 'workspaceBranchKey', 'planKey', 'planStatusKey',
-  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream',
+  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream', 'channelStream', 'topicStream',
 ] as const satisfies readonly OneArgument[];
 const keys = [
   'resultsStream', 'eventsStream', 'meshSyncResultsStream', 'outcomesStream', 'outcomeCollectorCursor', 'plansAllSet', 'plansActiveSet', 'scheduleConfigChanged', 'schedulerLivenessKey', 'schedulerLeaderLeaseKey', 'heartbeatStream',
-  'fleetUpdateResultsStream',
+  'fleetUpdateResultsStream', 'agentsKey',
 ] as const satisfies readonly Plain[];
 
-const awkward = fc.constantFrom('all', 'active', 'decision', 'results', 'agent', 'status', 'skill', 'typed', 'sync', 'recent', 'agent:forge', 'x:status', 'tasks', 'eng', 'forge', 'skill:x', 'typed:people:x', 'sync:forge', 'a', '-', '..', '');
+const awkward = fc.constantFrom('all', 'active', 'decision', 'results', 'agent', 'status', 'skill', 'typed', 'sync', 'recent', 'urgent', 'normal', 'agent:forge', 'x:status', 'tasks', 'eng', 'forge', 'skill:x', 'typed:people:x', 'sync:forge', 'a', '-', '..', '');
 const anyArgument = fc.oneof(awkward, fc.string({ maxLength: 12 }));
 const anyOrg = fc.oneof(fc.constant(undefined), fc.constantFrom('personal', 'acme', 'Acme', 'tasks', 'results', 'tasks:agent', 'mesh', ' ', '*', 'a', 'plans'), fc.string({ maxLength: 10 }));
 
@@ -45,6 +45,8 @@ describe('Keyspace', () => {
     expect(acme.planDecisionKey('p1')).toBe('cortex:acme:plans:decision:p1');
     expect(acme.schedulerLeaderLeaseKey).toBe('cortex:acme:schedule:leader_lease');
     expect(acme.workflowCronPrefix('nightly')).toBe('cortex:acme:workflow:cron:nightly');
+    expect(fleet.tasksDomainStream('eng', 'urgent')).toBe('cortex:tasks:eng:urgent');
+    expect(fleet.agentStream('forge', 'normal')).toBe('cortex:tasks:agent:forge');
     expect(acme.logicalName(acme.agentStream('forge'))).toBe('tasks:agent:forge');
   });
 
@@ -62,16 +64,23 @@ describe('Keyspace', () => {
     expect(() => fleet.planKey('all')).toThrow(InvalidInputError);
     expect(() => fleet.meshSyncStream('results')).toThrow(InvalidInputError);
     expect(() => fleet.tasksDomainStream('agent:forge')).toThrow(InvalidInputError);
+    expect(() => fleet.tasksDomainStream('agent', 'high')).toThrow(InvalidInputError);
+    expect(() => fleet.tasksDomainStream('eng', 'a:b')).toThrow(InvalidInputError);
     expect(() => fleet.meshKey('typed:people:ada')).toThrow(InvalidInputError);
   });
 
   // Weakness 24: no two builders, arguments or organisations may meet in one key.
   it('never gives one key for two things', () => {
-    const thing = fc.record({ org: anyOrg, builder: fc.oneof(fc.constantFrom(...builders), fc.constantFrom(...keys), fc.constant('meshTypedKey' as const)), argument: anyArgument, second: anyArgument });
-    const keyOf = ({ org, builder, argument, second }: { org: string | undefined; builder: (typeof builders)[number] | (typeof keys)[number] | 'meshTypedKey'; argument: string; second: string }) =>
+    const thing = fc.record({ org: anyOrg, builder: fc.oneof(fc.constantFrom(...builders), fc.constantFrom(...keys), fc.constant('meshTypedKey' as const), fc.constantFrom('domainPriority' as const, 'agentPriority' as const)), argument: anyArgument, second: anyArgument });
+    const keyOf = ({ org, builder, argument, second }: { org: string | undefined; builder: (typeof builders)[number] | (typeof keys)[number] | 'meshTypedKey' | 'domainPriority' | 'agentPriority'; argument: string; second: string }) =>
       tryTo(() => {
         const space = new Keyspace(org);
         const plain = (keys as readonly string[]).includes(builder);
+        if (builder === 'domainPriority' || builder === 'agentPriority') {
+          const key = builder === 'domainPriority' ? space.tasksDomainStream(argument, second) : space.tasksAgentStream(argument, second);
+          const name = builder === 'domainPriority' ? 'tasksDomainStream' : 'tasksAgentStream';
+          return { key, thing: JSON.stringify([space.orgId ?? null, name, argument, second === 'normal' ? '' : second]) };
+        }
         const key = builder === 'meshTypedKey' ? space.meshTypedKey(argument, second) : plain ? space[builder as (typeof keys)[number]] : space[builder as (typeof builders)[number]](argument);
         return { key, thing: JSON.stringify([space.orgId ?? null, builder, plain ? '' : argument, builder === 'meshTypedKey' ? second : '']) };
       });

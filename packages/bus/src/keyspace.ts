@@ -8,7 +8,7 @@ const root = 'cortex';
 /** Words that follow `cortex:` in keys of the fleet. An organisation of that name would share keys with the fleet. */
 const reserved = new Set([
   'tasks', 'results', 'events', 'responded', 'thread', 'session', 'domain', 'mesh', 'workspace', 'outcomes', 'outcome-collector', 'plans', 'schedule', 'workflow',
-  'heartbeat', 'agent', 'approval', 'vault', 'config', 'fleet', 'idle-dispatch', 'ci-reserved', 'tenant', 'bus', 'cortex',
+  'heartbeat', 'agent', 'agents', 'channel', 'topic', 'approval', 'vault', 'config', 'fleet', 'idle-dispatch', 'ci-reserved', 'tenant', 'bus', 'cortex',
 ]);
 
 /**
@@ -51,17 +51,22 @@ export class Keyspace {
     return this.orgId === undefined;
   }
 
-  /** Work for any agent of a domain. */
-  tasksDomainStream(domain: string): string {
-    return this.#key(`tasks:${part('domain', domain)}`);
+  /**
+   * Work for any agent of a domain.
+   *
+   * @param domain - not `agent`: the streams of agents lie below that
+   * @param priority - work of another than normal priority has a stream of its own
+   */
+  tasksDomainStream(domain: string, priority = 'normal'): string {
+    return this.#key(`tasks:${part('domain', domain, ['agent'])}${prioritySuffix(priority)}`);
   }
   /** Work for one agent. */
-  tasksAgentStream(agent: string): string {
-    return this.#key(`tasks:agent:${part('agent', agent)}`);
+  tasksAgentStream(agent: string, priority = 'normal'): string {
+    return this.#key(`tasks:agent:${part('agent', agent)}${prioritySuffix(priority)}`);
   }
   /** Another name of {@link tasksAgentStream}. */
-  agentStream(agent: string): string {
-    return this.tasksAgentStream(agent);
+  agentStream(agent: string, priority = 'normal'): string {
+    return this.tasksAgentStream(agent, priority);
   }
   get resultsStream(): string {
     return this.#key('results');
@@ -168,6 +173,20 @@ export class Keyspace {
     return this.#key(`workflow:cron:${part('workflow', workflow)}`);
   }
 
+  // Keys that only this library has.
+  /** A hash of agents and of who is there. */
+  get agentsKey(): string {
+    return this.#key('agents');
+  }
+  /** What agents say on a channel that another process holds. */
+  channelStream(channel: string): string {
+    return this.#key(`channel:${part('channel', channel)}`);
+  }
+  /** Messages for whoever has subscribed to a topic. */
+  topicStream(topic: string): string {
+    return this.#key(`topic:${text('topic', topic)}`);
+  }
+
   // Keys that the Python library shares between all organisations; here each organisation has its own.
   get heartbeatStream(): string {
     return this.#key('heartbeat');
@@ -217,6 +236,10 @@ function text(field: string, value: string, taken: readonly string[] = []): stri
   const first = value.split(':', 1)[0] ?? '';
   if (taken.includes(first)) throw new InvalidInputError(field, `starts with ${JSON.stringify(first)}, which is the name of another key; choose another`);
   return value;
+}
+
+function prioritySuffix(priority: string): string {
+  return priority === 'normal' ? '' : `:${part('priority', priority)}`;
 }
 
 function plan(planId: string): string {

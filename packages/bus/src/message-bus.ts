@@ -84,6 +84,12 @@ export interface PublishedMessage {
   readonly followUpId: string | undefined;
 }
 
+/** What became of a message that was to be restored: it is still there, it was settled with a follow-up, or it was gone and was published again. */
+export interface RestoredMessage {
+  readonly msgId: string;
+  readonly outcome: 'kept' | 'settled' | 'restored';
+}
+
 /** Messages of several streams as they come, for whoever only watches: nothing is consumed, and what is trimmed meanwhile is missed. */
 export interface Tail extends AsyncIterableIterator<Envelope & { readonly stream: string }>, AsyncDisposable {
   stop(): Promise<void>;
@@ -196,6 +202,13 @@ export interface MessageBus {
   revoke(stream: string, msgId: string, options?: { publish?: FollowUp }): Promise<boolean>;
   /** The message that was published with this deduplication id within the window. */
   findPublished(stream: string, dedupId: string): Promise<PublishedMessage | undefined>;
+  /**
+   * Publishes a message again that the broker no longer has, under its deduplication id, for who has kept it: after a broker came back without its newest writes, after a
+   * fail-over, a flush, or a trim by hand. A message that was acknowledged without a follow-up, and has left the stream since, can not be told from a lost one.
+   *
+   * @throws BusConflictError when the id belongs to another payload
+   */
+  restore(stream: string, dedupId: string, payload: Uint8Array | string, options?: { msgType?: string }): Promise<RestoredMessage>;
   /** A message by its id, whoever has read it; undefined when it is no longer kept. */
   fetch(stream: string, msgId: string): Promise<Envelope | undefined>;
   /** Watches streams from their end on, or from behind the message `after` when there is only one stream. Connection trouble is waited out. */

@@ -4,6 +4,7 @@ export class EntryLog<T> {
   /** Position of the first item of the array, cut ones included. */
   #base = 0;
   #cut = 0;
+  #gaps = 0;
 
   /** Position of the first entry kept. */
   get start(): number {
@@ -14,7 +15,7 @@ export class EntryLog<T> {
     return this.#base + this.#items.length;
   }
   get length(): number {
-    return this.#items.length - this.#cut;
+    return this.#items.length - this.#cut - this.#gaps;
   }
 
   push(item: T): number {
@@ -28,14 +29,17 @@ export class EntryLog<T> {
 
   /** Leaves a gap. */
   remove(position: number): void {
-    if (position >= this.start && position < this.end) this.#items[position - this.#base] = undefined;
+    if (position < this.start || this.at(position) === undefined) return;
+    this.#items[position - this.#base] = undefined;
+    this.#gaps += 1;
   }
 
   /** Drops everything before `position`. */
   cutBefore(position: number, onCut: (item: T) => void): void {
     for (; this.#cut < this.#items.length && this.start < position; this.#cut += 1) {
       const item = this.#items[this.#cut];
-      if (item !== undefined) onCut(item);
+      if (item === undefined) this.#gaps -= 1;
+      else onCut(item);
       this.#items[this.#cut] = undefined;
     }
     if (this.#cut > 1_024 && this.#cut * 2 > this.#items.length) {

@@ -5,7 +5,7 @@ import { completeReadOptions, completeSubscribeOptions } from '../consumer-optio
 import { BusConflictError, BusFullError } from '../errors.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
 import type {
-  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription, Tail,
+  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
 } from '../message-bus.ts';
 import { notifier } from '../notifier.ts';
 import { assertFollowUp, assertPublishOptions } from '../publish-options.ts';
@@ -210,6 +210,18 @@ export class MemoryBus implements MessageBus {
     const of = this.#streams.get(stream);
     const known = of?.remembered(dedupId, this.#clock.now());
     return known === undefined ? undefined : { msgId: known.msgId, isKept: of?.log.at(known.position) !== undefined, followUpId: known.followUpId };
+  }
+
+  async restore(stream: string, dedupId: string, payload: Uint8Array | string, options: { msgType?: string } = {}): Promise<RestoredMessage> {
+    assertOpen(this.#isClosed);
+    assertPublishOptions({ dedupId, ...options });
+    const of = this.#stream(stream);
+    const known = of.remembered(dedupId, this.#clock.now());
+    if (known !== undefined && (known.msgType !== (options.msgType ?? 'task') || !hasPayload(known, payload))) throw new BusConflictError(stream, dedupId, known.msgId);
+    if (known?.followUpId !== undefined) return { msgId: known.msgId, outcome: 'settled' };
+    if (known !== undefined && of.log.at(known.position) !== undefined) return { msgId: known.msgId, outcome: 'kept' };
+    of.forget(dedupId);
+    return { msgId: this.#publish(stream, payload, { ...options, dedupId }), outcome: 'restored' };
   }
 
   async fetch(stream: string, msgId: string): Promise<Envelope | undefined> {

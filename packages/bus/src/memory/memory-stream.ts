@@ -185,6 +185,10 @@ export class MemoryStream {
     }
   }
 
+  forget(dedupId: string): void {
+    this.#dedup.delete(dedupId);
+  }
+
   /** What stays of an entry that leaves the stream is only there to know its payload again. */
   #cutBefore(position: number): void {
     this.log.cutBefore(position, (entry) => {

@@ -8,6 +8,7 @@ import { idRange } from '../entry-id.ts';
 import { asFull, type Reply } from './redis-connection.ts';
 import { laneMemoryMs } from './redis-names.ts';
 import { completeScript } from './scripts/complete.lua.ts';
+import { followScript } from './scripts/follow.lua.ts';
 import { goneWithGroup, type SettlementDependencies, type Settling } from './settling.ts';
 
 interface Completion {
@@ -45,13 +46,14 @@ export class Completions {
   }
 
   /** For where one step is not possible: publishes a follow-up that at most one holder of the message publishes. */
-  async publishFirst({ stream, group, msgId }: Settling, followUp: FollowUp): Promise<void> {
+  async publishFirst({ stream, group, msgId, dedupDigest }: Settling & { dedupDigest?: string | undefined }, followUp: FollowUp): Promise<void> {
+    const { names, connection, publisher } = this.#deps;
     const { stream: to, payload, ...options } = followUp;
-    try {
-      await this.#deps.publisher.publish(to, payload, { ...options, dedupId: `follows:${group}:${stream}:${msgId}` });
-    } catch (error) {
-      if (!(error instanceof BusConflictError)) throw error; // an earlier holder was first: its word stands
-    }
+    const followUpId = await publisher.publish(to, payload, { ...options, dedupId: `follows:${group}:${stream}:${msgId}` }).catch((error: unknown) => {
+      if (error instanceof BusConflictError) return error.msgId; // an earlier holder was first: its word stands
+      throw error;
+    });
+    if (dedupDigest !== undefined) await connection.persist(`note ${followUpId}`, () => connection.script(followScript, [names.dedup(stream, dedupDigest)], [msgId, followUpId]));
   }
 
   async #completeAll(items: readonly Completion[], lane: number): Promise<(boolean | Error)[]> {

@@ -3,13 +3,14 @@ import { hash } from 'node:crypto';
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusError, BusFullError } from '../errors.ts';
-import type { PublishOptions } from '../message-bus.ts';
+import type { PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { confirmed } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
 import { asFull, type RedisConnection } from './redis-connection.ts';
 import { laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
+import { restoreScript } from './scripts/restore.lua.ts';
 
 interface Outgoing {
   payload: string | Buffer;
@@ -57,6 +58,26 @@ export class RedisPublisher {
     }
   }
 
+  async restore(stream: string, dedupId: string, payload: Uint8Array | string, options: { msgType?: string }): Promise<RestoredMessage> {
+    assertPublishOptions({ dedupId, ...options });
+    const digest = dedupDigestOf(dedupId);
+    const { msgType = 'task' } = options;
+    const content = payloadText(payload);
+    const keys = [this.#names.stream(stream), this.#names.dedup(stream, digest)];
+    const args = [msgType, content, digest, contentDigestOf(msgType, content), this.#settings.dedupWindowMs];
+    try {
+      return await this.#connection.persist(`restore on ${stream}`, async (attempt) => {
+        const sent = this.#connection.script(restoreScript, keys, args);
+        const [word, msgId = ''] = (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
+        if (word === 'conflict') throw new BusConflictError(stream, dedupId, msgId);
+        // What a repeat finds there is, as far as anybody can tell, what the attempt before it has put there.
+        return { msgId, outcome: word === 'kept' && attempt > 1 ? 'restored' : (word as RestoredMessage['outcome']) };
+      });
+    } catch (error) {
+      throw serverRefused(stream, error);
+    }
+  }
+
   #batcher(stream: string): Batcher<Outgoing, string> {
     let batcher = this.#batchers.get(stream);
     if (batcher === undefined) {
@@ -81,7 +102,7 @@ export class RedisPublisher {
       else {
         const id = dedupDigestOf(dedupId);
         keys.push(this.#names.dedup(stream, id));
-        args.push(msgType, payload, id, digestOf(typeof payload === 'string' ? `${msgType}\0${payload}` : Buffer.concat([Buffer.from(`${msgType}\0`), payload]), 12));
+        args.push(msgType, payload, id, contentDigestOf(msgType, payload));
       }
     }
     const { maxBacklog, dedupWindowMs } = this.#settings;
@@ -106,6 +127,11 @@ export class RedisPublisher {
 /** Under what a deduplication id is kept: ids are long, and there is a key for each message. */
 export function dedupDigestOf(dedupId: string): string {
   return digestOf(dedupId, 16);
+}
+
+/** Tells one content under a deduplication id from another. */
+function contentDigestOf(msgType: string, payload: string | Buffer): string {
+  return digestOf(typeof payload === 'string' ? `${msgType}\0${payload}` : Buffer.concat([Buffer.from(`${msgType}\0`), payload]), 12);
 }
 
 /** `length` characters of 6 bits. */

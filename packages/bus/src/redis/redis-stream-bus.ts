@@ -4,7 +4,7 @@ import { BusConfig, type BusSettings } from '../config/index.ts';
 import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
 import type {
-  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, StreamStatus, SubscribeOptions, Subscription, Tail,
+  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
 } from '../message-bus.ts';
 import { notifier } from '../notifier.ts';
 import { assertFollowUp } from '../publish-options.ts';
@@ -182,6 +182,12 @@ export class RedisStreamBus implements MessageBus {
       const isKept = ((await this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId])) as Reply[]).length > 0;
       return { msgId, isKept, followUpId };
     });
+  }
+
+  async restore(stream: string, dedupId: string, payload: Uint8Array | string, options: { msgType?: string } = {}): Promise<RestoredMessage> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    return this.#publisher.restore(stream, dedupId, payload, options);
   }
 
   async fetch(stream: string, msgId: string): Promise<Envelope | undefined> {

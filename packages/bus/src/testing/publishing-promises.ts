@@ -90,6 +90,22 @@ export function publishingPromises(promise: Promised): void {
     expect(await bus.findPublished('s', 'order-1')).toMatchObject({ msgId, isKept: false });
   });
 
+  promise('publishes again what is no longer there, and only that', async ({ bus }) => {
+    const msgId = await bus.publish('s', 'work', { dedupId: 'k' });
+    expect(await bus.restore('s', 'k', 'work')).toEqual({ msgId, outcome: 'kept' });
+    await bus.revoke('s', msgId); // or a trim by hand
+    const restored = await bus.restore('s', 'k', 'work');
+    expect(restored.outcome).toBe('restored');
+    expect(restored.msgId).not.toBe(msgId);
+    expect(await bus.publish('s', 'work', { dedupId: 'k' })).toBe(restored.msgId);
+    expect((await bus.restore('s', 'new', 'work')).outcome).toBe('restored');
+    await expect(bus.restore('s', 'k', 'other work')).rejects.toBeInstanceOf(BusConflictError);
+    const delivery = await take(bus.subscribe('s'));
+    await delivery.ack({ publish: { stream: 'results', payload: 'done' } });
+    expect(await bus.restore('s', 'k', 'work')).toEqual({ msgId: delivery.msgId, outcome: 'settled' });
+    expect((await bus.inspect('s')).length).toBe(2);
+  });
+
   promise('keeps the newest of a stream that nobody reads, when told so, and everything as soon as somebody does', async ({ bus }) => {
     const publish = (index: number) => bus.publish('s', String(index), { maxLength: 10, whileUnread: 'trim' });
     for (let index = 0; index < 500; index += 1) await publish(index);

@@ -1,0 +1,1 @@
+export { TaskConsumerOptions, taskConsumerOptionsFromEnvironment, type TaskConsumerSettings } from '../consumer/task-consumer-options.ts';

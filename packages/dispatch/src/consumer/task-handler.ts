@@ -1,0 +1,292 @@
+import { LeaseLostError, type Delivery, type EventBus, type FollowUp } from '@cortex-runtime/bus';
+import { CortexError, describeError, jitteredBackoffMs, sleep, StreamChunkKind, type Clock, type Logger, type Random, type StreamChunk } from '@cortex-runtime/core';
+
+import type { Heartbeat } from '../agents/agent-presence.ts';
+import type { CarefulChannel } from '../channel/careful-channel.ts';
+import type { MessageReference } from '../channel/channel-message.ts';
+import type { ContextRuntime } from '../context/context-runtime.ts';
+import { EmptyAnswerError } from '../errors.ts';
+import { readTaskPayload, type TaskPayload } from '../task/task-payload.ts';
+import { readTaskResult, TaskResult, writeTaskResult } from '../task/task-result.ts';
+import { RESULTS_STREAM } from '../task/task-streams.ts';
+import type { ThreadAffinity } from '../threads/thread-affinity.ts';
+import { buildPrompt } from './build-prompt.ts';
+import { failureOf, successOf, type ResultFacts } from './make-result.ts';
+import { RunningTask } from './running-task.ts';
+import type { TaskConsumerSettings } from './task-consumer-options.ts';
+import type { ExecuteTask, TaskContext } from './task-context.ts';
+import type { TaskLedger } from './task-ledger.ts';
+
+export interface TaskHandlerDependencies {
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  careful: CarefulChannel | undefined;
+  heartbeat: Heartbeat | undefined;
+  threadAffinity?: ThreadAffinity;
+  contextRuntime?: ContextRuntime;
+  ledger?: TaskLedger;
+  events?: EventBus;
+  onResult?: (result: TaskResult) => void;
+  execute: ExecuteTask;
+  began(task: RunningTask): void;
+  ended(task: RunningTask): void;
+  isStopping(): boolean;
+}
+
+const settleBackoff = { baseMs: 100, maxMs: 10_000 };
+
+/** What an agent's work on a task came to. */
+type Work = { kind: 'result'; result: TaskResult } | { kind: 'retry'; error: unknown; result: TaskResult } | { kind: 'lost' };
+
+/** Takes one task from its delivery to its outcome. Whatever is only helpful (reactions, heartbeat, channel, session, events) may fail without any harm to task or answer. */
+export class TaskHandler {
+  readonly #deps: TaskHandlerDependencies;
+  readonly #settings: TaskConsumerSettings;
+
+  constructor(deps: TaskHandlerDependencies, settings: TaskConsumerSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+  }
+
+  /** @throws what keeps the task from being settled, other than that it is no longer held */
+  async handle(delivery: Delivery): Promise<void> {
+    let payload: TaskPayload;
+    try {
+      payload = readTaskPayload(delivery.json());
+    } catch (error) {
+      await this.#refuse(delivery, error);
+      return;
+    }
+    const { ledger } = this.#deps;
+    const recorded = ledger?.find(payload.taskId);
+    if (recorded !== undefined) {
+      await this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)));
+      return;
+    }
+    if (delivery.isExhausted) {
+      await this.#giveUp(delivery, payload);
+      return;
+    }
+    const work = await this.#work(delivery, payload);
+    if (work.kind === 'lost') return;
+    if (work.kind === 'retry') {
+      await this.#retry(delivery, payload, work.error, work.result);
+      return;
+    }
+    await ledger?.record(payload.taskId, writeTaskResult(work.result));
+    await this.#settle(delivery, payload, work.result);
+  }
+
+  /** Tells people of a task that takes a moment. */
+  showLong(payload: TaskPayload): void {
+    const { careful, heartbeat, events, logger } = this.#deps;
+    void heartbeat?.publish().catch((error: unknown) => logger.warn({ taskId: payload.taskId, error: describeError(error) }, 'a heartbeat failed; the work goes on'));
+    careful?.activity({ ...activityOf(payload, this.#settings), phase: 'started', text: 'is working on it' });
+    this.#tell(events, 'task.started', payload);
+  }
+
+  async #work(delivery: Delivery, payload: TaskPayload): Promise<Work> {
+    const { clock, heartbeat, execute, careful } = this.#deps;
+    const { workingDirectory, cleanupMs } = this.#settings;
+    const { prompt, usedSessionContext } = await this.#promptOf(payload);
+    const context: TaskContext = { ...payload, source: 'dispatch', channel: payload.roomId, history: payload.threadContext, usedSessionContext, attempt: delivery.deliveryCount, resumed: delivery.resumed };
+    const onChunk = careful === undefined || payload.roomId === null ? () => {} : (chunk: StreamChunk) => this.#show(payload, chunk);
+    const task = new RunningTask({ payload, delivery, prompt, context, execute, workingDirectory, cleanupMs, clock, onChunk });
+    this.#deps.began(task);
+    this.#guarded(() => heartbeat?.addTask(payload.taskId, `${payload.sender === '' ? payload.senderId : payload.sender}: ${payload.text.slice(0, 80)}`));
+    let thrown: unknown;
+    let hasThrown = false;
+    try {
+      await task.run();
+    } catch (error) {
+      thrown = error;
+      hasThrown = true;
+    } finally {
+      this.#deps.ended(task);
+      this.#guarded(() => heartbeat?.removeTask(payload.taskId));
+    }
+    return this.#workOf(delivery, task, hasThrown ? { error: thrown } : undefined);
+  }
+
+  #workOf(delivery: Delivery, task: RunningTask, thrown: { error: unknown } | undefined): Work {
+    const { payload, answer, cutOff } = task;
+    const facts: ResultFacts = { agent: this.#settings.identity, attempts: delivery.deliveryCount, durationMs: this.#deps.clock.monotonic() - task.startedAt };
+    const failed = (error: unknown): Work => ({ kind: 'result', result: failureOf(payload, error, answer, facts) });
+    if (cutOff !== undefined) return cutOff.reason === 'lost' ? { kind: 'lost' } : failed(cutOff.error);
+    const error = thrown?.error ?? answer.failure;
+    if (error !== undefined) {
+      const mayRetry = !CortexError.is(error) || error.retryable;
+      return mayRetry ? { kind: 'retry', error, result: failureOf(payload, error, answer, facts) } : failed(error);
+    }
+    if (answer.text.trim() === '') return failed(new EmptyAnswerError());
+    return { kind: 'result', result: successOf(payload, answer, facts) };
+  }
+
+  async #promptOf(payload: TaskPayload): Promise<{ prompt: string; usedSessionContext: boolean }> {
+    const { contextRuntime, logger } = this.#deps;
+    if (contextRuntime !== undefined && payload.sessionId !== null) {
+      try {
+        const prompt = await contextRuntime.buildPrompt(payload, buildPrompt(payload, { withHistory: false }));
+        if (prompt !== undefined) return { prompt, usedSessionContext: true };
+      } catch (error) {
+        logger.warn({ taskId: payload.taskId, error: describeError(error) }, 'the session of a task is not available; the agent answers without it');
+      }
+    }
+    return { prompt: buildPrompt(payload, { withHistory: true }), usedSessionContext: false };
+  }
+
+  #show(payload: TaskPayload, { kind, data = '', metadata }: StreamChunk): void {
+    const { careful } = this.#deps;
+    const roomId = payload.roomId ?? '';
+    if (kind === StreamChunkKind.OUTPUT && data !== '') careful?.piece(roomId, data, this.#target(payload));
+    else if (kind === StreamChunkKind.TOOL_CALL) careful?.activity({ ...activityOf(payload, this.#settings), phase: 'tool_call', text: String(metadata?.['name'] ?? '') });
+  }
+
+  /** It failed, and may be tried again; the bus says whether it is. */
+  async #retry(delivery: Delivery, payload: TaskPayload, error: unknown, result: TaskResult): Promise<void> {
+    const { careful } = this.#deps;
+    const last: TaskResult = { ...result, error: [...delivery.errors, result.error ?? ''].join('; ') };
+    const outcome = await this.#persist(delivery, payload, () => delivery.nack(error, { publish: this.#followUp(last) }));
+    if (payload.roomId !== null) careful?.discard(payload.roomId, this.#target(payload));
+    if (outcome === 'dead_letter') this.#conclude(payload, last);
+  }
+
+  /** Whoever had it last died with it, as often as may be. */
+  async #giveUp(delivery: Delivery, payload: TaskPayload): Promise<void> {
+    const reason = `given up after ${delivery.deliveryCount - 1} attempts: ${delivery.errors.join('; ')}`;
+    const facts: ResultFacts = { agent: this.#settings.identity, attempts: delivery.deliveryCount - 1, durationMs: 0 };
+    const result: TaskResult = { ...failureOf(payload, new Error(reason), undefined, facts), errorCode: 'DISPATCH_EXHAUSTED' };
+    await this.#persist(delivery, payload, () => delivery.deadLetter(reason, { publish: this.#followUp(result) }));
+    this.#conclude(payload, result);
+  }
+
+  /** It can not be read: kept among the dead letters, and whoever waits for it is told as far as it can be told who that is. */
+  async #refuse(delivery: Delivery, error: unknown): Promise<void> {
+    const raw = readLoosely(delivery);
+    this.#deps.logger.error({ msgId: delivery.msgId, stream: delivery.stream, error: describeError(error) }, 'a task can not be read; it is kept among the dead letters');
+    const result = TaskResult.parse({
+      taskId: raw['task_id'] ?? delivery.msgId, messageId: raw['message_id'] ?? '', agent: this.#settings.identity, status: 'failure',
+      error: `the task can not be read: ${describeError(error)}`, errorCode: 'DISPATCH_UNREADABLE', attempts: delivery.deliveryCount,
+    });
+    await this.#persist(delivery, undefined, () => delivery.deadLetter(error, { publish: this.#followUp(result) }));
+    this.#deps.onResult?.(result);
+  }
+
+  /** Gives the answer to the channel, then settles the task with its result. */
+  async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult): Promise<void> {
+    const { ledger } = this.#deps;
+    const delivered = await this.#reply(payload, result);
+    const told: TaskResult = { ...result, replyDelivered: delivered };
+    const isSettled = await this.#persist(delivery, payload, async () => {
+      await delivery.ack({ publish: this.#followUp(told) });
+      return true;
+    });
+    ledger?.settled(payload.taskId);
+    if (isSettled === true) this.#conclude(payload, told);
+  }
+
+  /** @returns null when there is nothing or nobody to give it to */
+  async #reply(payload: TaskPayload, { status, responseText, costUsd }: TaskResult): Promise<boolean | null> {
+    const { careful, threadAffinity, contextRuntime, logger } = this.#deps;
+    const { identity } = this.#settings;
+    if (status === 'failure' || responseText === null) return null;
+    let delivered: boolean | null = null;
+    if (careful !== undefined && payload.roomId !== null) {
+      delivered = await careful.send(payload.roomId, responseText, this.#target(payload)).then(
+        () => true,
+        (error: unknown) => {
+          logger.error({ taskId: payload.taskId, error: describeError(error) }, 'an answer did not reach the channel; the result has it');
+          return false;
+        },
+      );
+    }
+    const helpful = async (what: string, work: Promise<unknown> | undefined) => {
+      await work?.catch((error: unknown) => logger.warn({ taskId: payload.taskId, error: describeError(error) }, what));
+    };
+    if (payload.threadId !== null) await helpful('the thread could not be kept with its agent', threadAffinity?.setAgent(payload.threadId, identity));
+    await helpful('the answer could not be recorded in its session', contextRuntime?.recordResponse(payload, identity, responseText, costUsd === null ? {} : { cost_usd: costUsd }));
+    return delivered;
+  }
+
+  /** Tells everybody who likes to know. */
+  #conclude(payload: TaskPayload, result: TaskResult): void {
+    const { careful, events, onResult } = this.#deps;
+    const message = referenceOf(payload);
+    if (careful !== undefined && message !== undefined) {
+      careful.react(message, 'hourglass_flowing_sand', { remove: true });
+      careful.react(message, result.status === 'success' ? 'white_check_mark' : result.errorCode === 'DISPATCH_EMPTY_ANSWER' ? 'warning' : 'x');
+      if (result.status === 'failure') careful.activity({ ...activityOf(payload, this.#settings), phase: 'failed', text: result.error ?? '' });
+    }
+    this.#tell(events, 'task.completed', payload, { status: result.status, error_code: result.errorCode });
+    this.#guarded(() => onResult?.(result));
+  }
+
+  /** Repeats what the bus can not take now, for as long as the task is held. @returns undefined when it is no longer this process's */
+  async #persist<T>(delivery: Delivery, payload: TaskPayload | undefined, settle: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random, logger } = this.#deps;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await settle();
+      } catch (error) {
+        if (error instanceof LeaseLostError) {
+          logger.warn({ taskId: payload?.taskId, msgId: delivery.msgId }, 'a task was taken over or taken back before it was settled; what was worked out here is not its outcome');
+          return undefined;
+        }
+        if (!(CortexError.is(error) && error.retryable) || this.#deps.isStopping()) throw error;
+        logger.warn({ taskId: payload?.taskId, error: describeError(error) }, 'a task could not be settled; it is tried again');
+        await sleep(clock, jitteredBackoffMs(attempt, settleBackoff, random));
+      }
+    }
+  }
+
+  #followUp(result: TaskResult): FollowUp {
+    return { stream: RESULTS_STREAM, payload: writeTaskResult(result), msgType: 'result', maxLength: this.#settings.resultsKept, whileUnread: 'trim' };
+  }
+
+  #target(payload: TaskPayload): { channel?: string; threadId: string; agent: string; replyId: string } {
+    const channel = payload.metadata['channel'];
+    return {
+      ...(typeof channel === 'string' && channel !== '' ? { channel } : {}),
+      threadId: payload.threadId ?? payload.messageId, agent: this.#settings.agentLabel ?? this.#settings.identity, replyId: payload.taskId,
+    };
+  }
+
+  #tell(events: EventBus | undefined, eventType: string, { taskId, messageId, domain }: TaskPayload, more: { status?: string; error_code?: string | null } = {}): void {
+    events?.publish(eventType, { task_id: taskId, message_id: messageId, agent: this.#settings.identity, domain, ...more }, { source: `agent.${this.#settings.identity}` }).catch((error: unknown) => {
+      this.#deps.logger.debug({ taskId, error: describeError(error) }, 'an event could not be published');
+    });
+  }
+
+  #guarded(work: () => unknown): void {
+    try {
+      work();
+    } catch (error) {
+      this.#deps.logger.warn({ error: describeError(error) }, 'a listener failed; the work goes on');
+    }
+  }
+}
+
+function referenceOf({ metadata, roomId, messageId, threadId }: TaskPayload): MessageReference | undefined {
+  const channel = metadata['channel'];
+  return roomId === null ? undefined : { channel: typeof channel === 'string' ? channel : '', roomId, id: messageId, threadId: threadId ?? undefined };
+}
+
+function activityOf(payload: TaskPayload, { identity, agentLabel }: TaskConsumerSettings) {
+  const channel = payload.metadata['channel'];
+  return {
+    ...(typeof channel === 'string' && channel !== '' ? { channel } : {}),
+    roomId: payload.roomId ?? '', parentMessageId: payload.messageId, threadId: payload.threadId ?? undefined, taskId: payload.taskId, agentIdentity: agentLabel ?? identity,
+  };
+}
+
+/** The ids of what is no task, if it has any. */
+function readLoosely(delivery: Delivery): Record<'task_id' | 'message_id', string | undefined> {
+  try {
+    const raw = delivery.json() as Record<string, unknown> | null;
+    const of = (name: string) => (typeof raw?.[name] === 'string' ? raw[name].slice(0, 400) : undefined);
+    return { task_id: of('task_id'), message_id: of('message_id') };
+  } catch {
+    return { task_id: undefined, message_id: undefined };
+  }
+}

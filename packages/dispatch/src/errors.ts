@@ -1,0 +1,75 @@
+import { CortexError } from '@cortex-runtime/core';
+
+/** Base of everything that dispatching throws on purpose. */
+export class DispatchError extends CortexError {
+  readonly code: string = 'DISPATCH_ERROR';
+}
+
+/** The message id belongs to a message with another content. Nothing was dispatched. */
+export class MessageConflictError extends DispatchError {
+  override readonly code = 'DISPATCH_CONFLICT';
+  readonly messageId: string;
+  /** The task of the first message. */
+  readonly taskId: string;
+
+  constructor(messageId: string, taskId: string, options?: ErrorOptions) {
+    super(`the message id ${JSON.stringify(messageId)} belongs to task ${taskId}, whose content is different; give a new message a new id`, options);
+    this.messageId = messageId;
+    this.taskId = taskId;
+  }
+}
+
+/** A task took longer than it may. */
+export class TaskTimeoutError extends DispatchError {
+  override readonly code = 'DISPATCH_TIMEOUT';
+
+  constructor(taskId: string, limitMs: number, options?: ErrorOptions) {
+    super(`task ${taskId} took longer than ${limitMs} ms (taskTimeoutMs) and was cut off`, options);
+  }
+}
+
+/** Somebody took the task back. */
+export class TaskCancelledError extends DispatchError {
+  override readonly code = 'DISPATCH_CANCELLED';
+
+  constructor(taskId: string, options?: ErrorOptions) {
+    super(`task ${taskId} was cancelled`, options);
+  }
+}
+
+/** The agent said by itself that it failed. */
+export class AgentFailedError extends DispatchError {
+  override readonly code = 'DISPATCH_AGENT_FAILED';
+
+  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options);
+    Object.defineProperty(this, 'retryable', { value: options?.retryable === true });
+  }
+}
+
+/** The agent ended without saying anything. */
+export class EmptyAnswerError extends DispatchError {
+  override readonly code = 'DISPATCH_EMPTY_ANSWER';
+
+  constructor() {
+    super('the agent ended without an answer');
+  }
+}
+
+/** No result came in time. The task goes on; its result is on the results stream when there is one. */
+export class ResultTimeoutError extends DispatchError {
+  override readonly code = 'DISPATCH_RESULT_TIMEOUT';
+  override readonly retryable = true;
+  readonly taskId: string;
+
+  constructor(taskId: string, waitedMs: number, options?: ErrorOptions) {
+    super(`there was no result of task ${taskId} within ${waitedMs} ms; the task goes on, and asking again is safe`, options);
+    this.taskId = taskId;
+  }
+}
+
+/** The channel did not take what it was given. */
+export class ChannelError extends DispatchError {
+  override readonly code = 'DISPATCH_CHANNEL';
+  override readonly retryable = true;
+}

@@ -1,0 +1,27 @@
+export { TaskPayload, readTaskPayload, writeTaskPayload, type NewTask } from './task/task-payload.ts';
+export { MemoryProposal, readTaskResult, TaskResult, writeTaskResult, type TaskResultInput } from './task/task-result.ts';
+export { TaskPriority } from './task/task-priority.ts';
+export { AGENT_STREAM_PREFIX, AGENTS_GROUP, agentStream, channelStream, DOMAIN_STREAM_PREFIX, domainStream, RESULTS_STREAM, topicStream } from './task/task-streams.ts';
+export { extractDiscoveries } from './extract/extract-discoveries.ts';
+export { extractMemoryProposals } from './extract/extract-memory-proposals.ts';
+export { AgentCard, primaryOf, type AgentCardInput, type AgentInstance, type AgentRegistry, type Announcement, type RegisteredAgent } from './agents/agent-registry.ts';
+export { InMemoryAgentRegistry } from './agents/in-memory-agent-registry.ts';
+export { AgentPresence, AgentPresenceOptions, type Heartbeat } from './agents/agent-presence.ts';
+export { InMemoryThreadAffinity, ThreadAffinityOptions, type ThreadAffinity } from './threads/thread-affinity.ts';
+export { InMemoryResponseTracker, ResponseTrackerOptions, type MessageClaim, type ResponseTracker } from './claims/response-tracker.ts';
+export type { ChannelMessage, MessageReference } from './channel/channel-message.ts';
+export type { AgentActivity, ChannelProvider, MessageSource, ReplyTarget } from './channel/channel-provider.ts';
+export { BusChannel } from './channel/bus-channel.ts';
+export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-relay.ts';
+export { TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
+export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';
+export { TaskDispatcher, type DispatchResult, type TaskDispatcherDependencies } from './dispatch/task-dispatcher.ts';
+export { mentionsIn } from './dispatch/mentions.ts';
+export { ContextRuntime, ContextRuntimeOptions } from './context/context-runtime.ts';
+export { TaskConsumer, type TaskConsumerDependencies } from './consumer/task-consumer.ts';
+export { TaskConsumerOptions, taskConsumerOptionsFromEnvironment, type TaskConsumerSettings } from './consumer/task-consumer-options.ts';
+export type { ExecuteOptions, ExecuteTask, TaskContext } from './consumer/task-context.ts';
+export { TaskLedger } from './consumer/task-ledger.ts';
+export {
+  AgentFailedError, ChannelError, DispatchError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskTimeoutError,
+} from './errors.ts';
