@@ -195,7 +195,8 @@ export class MemoryBus implements MessageBus {
     if (of === undefined || position === undefined) return false;
     const groups = [...of.groups.values()];
     if (groups.length > 0 && !groups.some(({ cursor, pending }) => position >= cursor || pending.has(msgId))) return false;
-    if (publish !== undefined) this.#publish(publish.stream, publish.payload, publish);
+    const entry = of.log.at(position);
+    if (publish !== undefined && entry !== undefined) entry.followUpId = this.#publish(publish.stream, publish.payload, publish);
     of.log.remove(position);
     for (const group of groups) {
       const pending = group.pending.get(msgId);

@@ -10,13 +10,14 @@ import { notifier } from '../notifier.ts';
 import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import { decodeEntry, payloadText } from './entry-codec.ts';
+import { decodeEntry, payloadText, type Entry } from './entry-codec.ts';
 import { type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
 import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
 import { RedisSettlements } from './redis-settlements.ts';
 import { RedisTail } from './redis-tail.ts';
+import { followScript } from './scripts/follow.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
 import { revokeScript } from './scripts/revoke.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
@@ -158,7 +159,8 @@ export class RedisStreamBus implements MessageBus {
     assertStreamName(stream);
     assertFollowUp(publish);
     const isTogether = publish !== undefined && this.settings.cluster === undefined;
-    const keys = [this.#names.stream(stream), this.#names.errors(stream), ...(isTogether ? [this.#names.stream(publish.stream)] : [])];
+    const dedupKey = this.#names.dedup(stream, (await this.#find(stream, msgId))?.dedupDigest ?? '');
+    const keys = [this.#names.stream(stream), this.#names.errors(stream), dedupKey, ...(isTogether ? [this.#names.stream(publish.stream)] : [])];
     const args = [msgId, ...(isTogether ? [publish.msgType ?? 'task', payloadText(publish.payload)] : [])];
     const isRevoked = await this.#commands.persist(`revoke ${msgId} of ${stream}`, async (attempt) => {
       const isDone = (await this.#commands.script(revokeScript, keys, args)) === 1;
@@ -167,7 +169,10 @@ export class RedisStreamBus implements MessageBus {
       return (await this.fetch(stream, msgId)) === undefined;
     });
     if (!isRevoked) return false;
-    if (publish !== undefined && !isTogether) await this.#publisher.publish(publish.stream, publish.payload, { ...publish, dedupId: `follows:revoke:${stream}:${msgId}` });
+    if (publish !== undefined && !isTogether) {
+      const followUpId = await this.#publisher.publish(publish.stream, publish.payload, { ...publish, dedupId: `follows:revoke:${stream}:${msgId}` });
+      await this.#commands.persist(`note ${followUpId}`, () => this.#commands.script(followScript, [dedupKey], [msgId, followUpId]));
+    }
     this.#consumer.announceRevoked(stream, msgId);
     return true;
   }
@@ -193,10 +198,14 @@ export class RedisStreamBus implements MessageBus {
   async fetch(stream: string, msgId: string): Promise<Envelope | undefined> {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
+    const entry = await this.#find(stream, msgId);
+    return entry?.payload === undefined ? undefined : { msgId, msgType: entry.msgType, payload: entry.payload, resumed: false };
+  }
+
+  #find(stream: string, msgId: string): Promise<Entry | undefined> {
     return this.#commands.persist(`fetch ${msgId} of ${stream}`, async () => {
       const [found] = (await this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId], { asBuffer: true })) as [Buffer, Reply][];
-      const entry = found === undefined ? undefined : decodeEntry(...found);
-      return entry?.payload === undefined ? undefined : { msgId, msgType: entry.msgType, payload: entry.payload, resumed: false };
+      return found === undefined ? undefined : decodeEntry(...found);
     });
   }
 

@@ -200,12 +200,13 @@ export function settlementPromises(promise: Promised): void {
 
   promise('takes a message back before anybody has it', async ({ bus }) => {
     await bus.createGroup('s', 'g');
-    const msgId = await bus.publish('s', 'unwanted');
+    const msgId = await bus.publish('s', 'unwanted', { dedupId: 'k' });
     await bus.publish('s', 'wanted');
     expect(await bus.revoke('s', msgId, { publish: { stream: 'results', payload: 'cancelled' } })).toBe(true);
     expect(await bus.revoke('s', msgId, { publish: { stream: 'results', payload: 'cancelled' } })).toBe(false);
     expect(await takeTexts(bus.subscribe('s', { group: 'g' }), 1)).toEqual(['wanted']);
     expect(await bus.fetch('s', msgId)).toBeUndefined();
+    expect(decode(await bus.fetch('results', (await bus.findPublished('s', 'k'))?.followUpId ?? ''))).toBe('cancelled');
     expect(await takeTexts(bus.subscribe('results'), 1)).toEqual(['cancelled']);
     expect((await bus.inspect('results')).length).toBe(1);
   });

@@ -11,7 +11,8 @@ const maxChars = 16_384;
 /** `[MEMORY: people/anna update]`; whatever stands behind it on the line belongs to the body. */
 const opening = /^\[MEMORY:[ \t]*([^/\]\s]{1,100})\/([^\]\s]{1,200})(?:[ \t]+(create|update))?[ \t]*\]/i;
 const closing = /^\[\/MEMORY\][ \t]*$/i;
-const otherTag = /^\[DISCOVERY\]/;
+/** Another tag, also one that is no proposal. */
+const otherTag = /^(?:\[DISCOVERY\]|\[MEMORY:)/i;
 
 /**
  * What an agent wants remembered: `[MEMORY: category/name]` or `[MEMORY: category/name update]` at the beginning of a line, then the content up to `[/MEMORY]`, the next

@@ -16,9 +16,9 @@ export type MemoryProposal = z.output<typeof MemoryProposal>;
 
 /** The outcome of a task: there is one for each. */
 export const TaskResult = z.looseObject({
-  taskId: z.string(),
-  messageId: z.string(),
-  agent: z.string(),
+  taskId: z.string().min(1),
+  messageId: text,
+  agent: text,
   status: z.enum(['success', 'failure']),
   /** What the agent said; with a failure, as far as it came. */
   responseText: reference,

@@ -34,9 +34,8 @@ for i = 11, #ARGV, 5 do
     ids[#ids + 1] = id
     if count > 1 then retried[#retried + 1] = ARGV[1] .. ' ' .. id end
     if ARGV[i + 2] == '1' then
-      local known = redis.call('GET', KEYS[key])
-      local head = known and string.match(known, '^' .. string.gsub(id, '%-', '%%-') .. ' %S+')
-      if head then redis.call('SET', KEYS[key], head .. ' ' .. reply, 'KEEPTTL') end
+      local knownId, digest = string.match(redis.call('GET', KEYS[key]) or '', '^(%S+) (%S+)')
+      if knownId == id then redis.call('SET', KEYS[key], id .. ' ' .. digest .. ' ' .. reply, 'KEEPTTL') end
     end
   end
   if ARGV[i + 2] == '1' then key = key + 1 end

@@ -1,14 +1,15 @@
 import { script } from '../script.ts';
+import { noteFollowUpFunction } from './note-follow-up.lua.ts';
 
 /**
  * Takes a message back from every group. Not separable: the check that some group still has to work on it, its removal, and the follow-up; otherwise it would be worked
  * on and revoked, both.
  *
- * KEYS  1 stream · 2 errors of earlier attempts · 3 stream of the follow-up, if there is one
+ * KEYS  1 stream · 2 errors of earlier attempts · 3 deduplication key of the message, or any other · 4 stream of the follow-up, if there is one
  * ARGV  1 id · 2 type and 3 payload of the follow-up, if there is one
  * Returns 1, or 0 when no group had it to work on any more
  */
-export const revokeScript = script(`
+export const revokeScript = script(`${noteFollowUpFunction}
 local id = ARGV[1]
 if not redis.call('XRANGE', KEYS[1], id, id)[1] then return 0 end
 local isWaiting = false
@@ -27,6 +28,9 @@ for _, fields in ipairs(groups) do
 end
 if #groups > 0 and not isWaiting then return 0 end
 redis.call('XDEL', KEYS[1], id)
-if ARGV[3] then redis.call('XADD', KEYS[3], '*', 'type', ARGV[2], 'payload', ARGV[3]) end
+if ARGV[3] then
+  local followUp = redis.call('XADD', KEYS[4], '*', 'type', ARGV[2], 'payload', ARGV[3])
+  noteFollowUp(KEYS[3], id, followUp)
+end
 return 1
 `);
