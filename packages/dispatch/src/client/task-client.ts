@@ -2,7 +2,7 @@ import { BusConflictError, type BusNotice, type MessageBus, type Subscription } 
 import { describeError, InvalidInputError, silentLogger, type Clock, type IdGenerator, type Logger, type Timer } from '@cortex-runtime/core';
 
 import { ResultTimeoutError } from '../errors.ts';
-import { TaskPayload, writeTaskPayload, type NewTask } from '../task/task-payload.ts';
+import { completeTaskPayload, writeTaskPayload, type NewTask, type TaskPayload } from '../task/task-payload.ts';
 import { readTaskResult, writeTaskResult, type TaskResult } from '../task/task-result.ts';
 import { agentStream, domainStream, RESULTS_STREAM } from '../task/task-streams.ts';
 import { cancelledResult } from './cancelled-result.ts';
@@ -60,7 +60,7 @@ export class TaskClient {
 
   /** A complete task: what a caller left out is filled in. @throws InvalidInputError, or zod's error, for what does not fit */
   complete(task: NewTask): TaskPayload {
-    return TaskPayload.parse({ ...task, taskId: task.taskId ?? this.#deps.createId().replaceAll('-', ''), dispatchedAt: task.dispatchedAt ?? new Date(this.#deps.clock.now()).toISOString() });
+    return completeTaskPayload({ ...task, taskId: task.taskId ?? this.#deps.createId().replaceAll('-', ''), dispatchedAt: task.dispatchedAt ?? new Date(this.#deps.clock.now()).toISOString() });
   }
 
   /** The stream of a task for this destination. @throws InvalidInputError for names that can not be */

@@ -52,7 +52,16 @@ const codec = documentCodec(TaskPayload);
 
 /** @throws DocumentError naming each field that does not fit */
 export function readTaskPayload(raw: unknown): TaskPayload {
-  const payload = codec.read(raw, 'the task');
+  return withOneRoom(codec.read(raw, 'the task'));
+}
+
+/** A complete task of what a caller says. @throws the schema's error for what does not fit */
+export function completeTaskPayload(task: NewTask & { taskId: string }): TaskPayload {
+  return withOneRoom(TaskPayload.parse(task));
+}
+
+/** The room has two names, of two documents; a task has both. */
+function withOneRoom(payload: TaskPayload): TaskPayload {
   payload.roomId ??= payload.channelId;
   payload.channelId ??= payload.roomId;
   return payload;
