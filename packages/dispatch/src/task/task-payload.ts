@@ -1,6 +1,7 @@
 import { documentCodec, type JsonObject } from '@cortex-runtime/core';
 import { z } from 'zod';
 
+import type { KnownFields } from './known-fields.ts';
 import { TaskPriority } from './task-priority.ts';
 
 const text = z.string().default('');
@@ -44,9 +45,9 @@ export const TaskPayload = z.looseObject({
   /** ISO 8601. */
   dispatchedAt: text,
 });
-export type TaskPayload = z.output<typeof TaskPayload>;
+export type TaskPayload = KnownFields<z.output<typeof TaskPayload>>;
 /** What a caller has to say of a task. */
-export type NewTask = Omit<Partial<z.input<typeof TaskPayload>>, 'messageId'> & { messageId: string };
+export type NewTask = Partial<KnownFields<z.input<typeof TaskPayload>>> & { messageId: string };
 
 const codec = documentCodec(TaskPayload);
 

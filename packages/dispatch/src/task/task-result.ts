@@ -1,6 +1,8 @@
 import { documentCodec } from '@cortex-runtime/core';
 import { z } from 'zod';
 
+import type { KnownFields } from './known-fields.ts';
+
 const text = z.string().default('');
 const reference = z.string().nullable().default(null);
 const amount = z.number().nullable().default(null);
@@ -12,7 +14,7 @@ export const MemoryProposal = z.looseObject({
   mode: z.enum(['create', 'update']).default('create'),
   content: z.string(),
 });
-export type MemoryProposal = z.output<typeof MemoryProposal>;
+export type MemoryProposal = KnownFields<z.output<typeof MemoryProposal>>;
 
 /** The outcome of a task: there is one for each. */
 export const TaskResult = z.looseObject({
@@ -47,8 +49,8 @@ export const TaskResult = z.looseObject({
   /** Attempts that were made, the last included. */
   attempts: amount,
 });
-export type TaskResult = z.output<typeof TaskResult>;
-export type TaskResultInput = z.input<typeof TaskResult>;
+export type TaskResult = KnownFields<z.output<typeof TaskResult>>;
+export type TaskResultInput = KnownFields<z.input<typeof TaskResult>>;
 
 const codec = documentCodec(TaskResult);
 
