@@ -19,6 +19,8 @@ export interface Settlements {
 /** Who is told when a delivery is held no more. */
 export interface Holder {
   readonly settlements: Settlements;
+  /** The delivery needs no place any more. */
+  freed(delivery: HeldDelivery): void;
   settled(delivery: HeldDelivery): void;
 }
 
@@ -49,6 +51,7 @@ export class HeldDelivery implements Delivery {
   readonly #holder: Holder;
   #state: 'held' | 'settling' | 'settled' | 'lost' = 'held';
   #abort: AbortController | undefined;
+  #hasPlace = true;
 
   constructor(holder: Holder, stream: string, group: string, msgId: string, msgType: string, content: Uint8Array | string, deliveryCount: number, history = firstAttempt) {
     this.#holder = holder;
@@ -85,6 +88,17 @@ export class HeldDelivery implements Delivery {
       if (this.#state === 'lost') this.#abort.abort(this.#lost());
     }
     return this.#abort.signal;
+  }
+
+  /** Whether it counts among what its subscription may hold. */
+  get hasPlace(): boolean {
+    return this.#hasPlace;
+  }
+
+  freePlace(): void {
+    if (!this.#hasPlace || this.#state === 'settled' || this.#state === 'lost') return;
+    this.#hasPlace = false;
+    this.#holder.freed(this);
   }
 
   get isSettling(): boolean {

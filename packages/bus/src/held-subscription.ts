@@ -30,7 +30,9 @@ export class HeldSubscription implements Subscription, Holder {
   readonly #ready: HeldDelivery[] = [];
   readonly #takers: ((result: IteratorResult<Delivery, undefined>) => void)[] = [];
   #head = 0;
+  /** Places that are taken. */
   #held = 0;
+  #unsettled = 0;
   #state: 'running' | 'stopping' | 'ended' = 'running';
   #failure: unknown;
   #stopping: Promise<void> | undefined;
@@ -65,6 +67,7 @@ export class HeldSubscription implements Subscription, Holder {
   offer(delivery: HeldDelivery): void {
     this.inFlight.get(delivery.stream)?.set(delivery.msgId, delivery);
     this.#held += 1;
+    this.#unsettled += 1;
     if (this.#state !== 'running') {
       void delivery.surrender();
       return;
@@ -76,9 +79,18 @@ export class HeldSubscription implements Subscription, Holder {
 
   settled(delivery: HeldDelivery): void {
     if (this.inFlight.get(delivery.stream)?.delete(delivery.msgId) !== true) return;
+    if (delivery.hasPlace) this.#giveUpPlace();
+    this.#unsettled -= 1;
+    if (this.#unsettled === 0) this.#drained?.();
+  }
+
+  freed(): void {
+    this.#giveUpPlace();
+  }
+
+  #giveUpPlace(): void {
     this.#held -= 1;
     if (this.#state === 'running') this.#host.wanted(this);
-    else if (this.#held === 0) this.#drained?.();
   }
 
   next(): Promise<IteratorResult<Delivery, undefined>> {
@@ -128,7 +140,7 @@ export class HeldSubscription implements Subscription, Holder {
     for (const taker of this.#takers.splice(0)) taker({ done: true, value: undefined });
     this.#host.stopped(this);
     await Promise.all(unread.map((delivery) => delivery.surrender()));
-    if (this.#held > 0 && drainMs > 0) {
+    if (this.#unsettled > 0 && drainMs > 0) {
       let timer: Timer | undefined;
       await new Promise<void>((resolve) => {
         this.#drained = resolve;

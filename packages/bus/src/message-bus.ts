@@ -40,6 +40,8 @@ export interface Delivery extends GroupMessage {
   readonly errors: readonly string[];
   /** It was delivered as often as it may be, and whoever had it last died: not to be worked on, but to be settled. See {@link SubscribeOptions.takesExhausted}. */
   readonly isExhausted: boolean;
+  /** The work is done and only has to be settled: its place in the subscription is free for another message from now on. The message stays on loan. */
+  freePlace(): void;
   /** The payload as UTF-8 text. @throws BusSerializationError when it is none */
   text(): string;
   /** The payload as JSON. @throws BusSerializationError when it is none */

@@ -1,4 +1,4 @@
-import { InMemoryJournal } from '@cortex-runtime/journal';
+import { InMemoryJournal, JournalFailedError } from '@cortex-runtime/journal';
 import { describe, expect, it } from 'vitest';
 
 import { TaskLedger, TaskOutbox } from '../src/index.ts';
@@ -105,14 +105,17 @@ describe('the ledger of an agent', () => {
     expect(runs).toBe(0);
   });
 
-  it('keeps an outcome that the journal can not take from being told', async () => {
+  it('keeps an outcome that the journal can not take from being told; another agent does the work', async () => {
     const open = buses.memory();
     const ledger = await TaskLedger.open({ journal: newJournal(), clock }, 'tasks:forge');
-    ledger.record = () => Promise.reject(new Error('the disk is full'));
-    await agent(open({ maxRetries: 0 }), echo, {}, { ledger });
+    ledger.record = () => Promise.reject(new JournalFailedError('the disk is full'));
+    const consumer = await agent(open({ maxRetries: 0 }), echo, {}, { ledger });
     const client = openClient(open());
-    await client.submit({ messageId: 'm', text: 'x', domain: 'eng' });
-    await until(async () => expect((await open().inspect('tasks:eng')).groups[0]).toMatchObject({ pending: 1 }));
+    const task = await client.submit({ messageId: 'm', text: 'x', domain: 'eng' });
+    await consumer.stopped;
+    expect(await consumer.health()).toMatchObject({ ok: false, error: expect.stringContaining('the disk is full') });
     expect((await open().inspect('results')).length).toBe(0);
+    await agent(open(), echo, { identity: 'other' });
+    expect(await client.waitFor(task)).toMatchObject({ agent: 'other', attempts: 1 });
   });
 });

@@ -68,6 +68,26 @@ export function deliveryPromises(promise: Promised): void {
     expect((await take(subscription)).text()).toBe('3');
   });
 
+  promise('a message whose work is done leaves its place before it is settled', async ({ bus }) => {
+    for (let index = 0; index < 3; index += 1) await bus.publish('s', String(index));
+    const subscription = bus.subscribe('s', { group: 'g' });
+    const first = await take(subscription);
+    first.freePlace();
+    first.freePlace();
+    const second = await take(subscription);
+    expect(second.text()).toBe('1');
+    expect((await bus.inspect('s')).groups).toEqual([{ name: 'g', pending: 2, waiting: 1 }]);
+    await first.ack();
+    expect((await bus.inspect('s')).groups).toEqual([{ name: 'g', pending: 1, waiting: 1 }]);
+    await second.ack();
+    const third = await take(subscription);
+    third.freePlace();
+    const stopped = subscription.stop({ drainMs: 60_000 });
+    await third.ack();
+    await stopped;
+    expect((await bus.inspect('s')).groups[0]).toMatchObject({ pending: 0 });
+  });
+
   promise('leaves waiting work to a consumer that is idle', async ({ bus }) => {
     const [busy, idle] = [bus.subscribe('s', { group: 'g' }), bus.subscribe('s', { group: 'g' })];
     for (let index = 0; index < 4; index += 1) await bus.publish('s', String(index));

@@ -34,6 +34,15 @@ describe('documentCodec', () => {
     expect(documentCodec(Flat).read({ task_id: 't', thread_id: null, mentions: [], is_urgent: false })).toEqual(value);
   });
 
+  it('completes what a caller gives, and refuses what does not fit', () => {
+    const codec = documentCodec(Flat);
+    expect(codec.complete({ taskId: 't', mentions: ['a'] })).toEqual(Flat.parse({ taskId: 't', mentions: ['a'] }));
+    expect(codec.complete({ taskId: 't' }).mentions).not.toBe(codec.complete({ taskId: 't' }).mentions);
+    expect(() => codec.complete({ taskId: 7 } as never)).toThrow(z.ZodError);
+    expect(() => codec.complete({} as never)).toThrow(z.ZodError);
+    expect(() => documentCodec(Nested).complete({ taskId: 't', waitMs: -1, inner: 3 } as never)).toThrow(z.ZodError);
+  });
+
   it('passes over keys of other versions', () => {
     expect(documentCodec(Flat).read({ task_id: 't', of_a_later_version: 1 })).toEqual(Flat.parse({ taskId: 't' }));
   });

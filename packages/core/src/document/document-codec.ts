@@ -8,44 +8,111 @@ import { toDocument } from './to-document.ts';
 export interface DocumentCodec<S extends z.ZodType> {
   /** As `parseDocument`. @throws DocumentError with every issue, when it does not fit */
   read(raw: unknown, what?: string): z.output<S>;
+  /** As `schema.parse`: a complete value of what a caller gives. @throws the schema's error */
+  complete(value: z.input<S>): z.output<S>;
   /** As `toDocument`, without what is as good as absent: null, an empty text, list or map, and false. */
   writeCompact(value: z.output<S>): Record<string, unknown>;
+}
+
+/** Whether a value is plainly what a field takes; with false the schema has the word. */
+type QuickCheck = (value: unknown) => boolean;
+
+interface FieldPlan {
+  key: string;
+  name: string;
+  schema: z.ZodType;
+  check: QuickCheck;
+  isNullable: boolean;
+  /** Makes the value of what is left out; undefined for a field that has to be there, or may stay away. */
+  absent: (() => unknown) | undefined;
 }
 
 /**
  * A codec for messages between processes, whose schema is a `looseObject`: keys of other versions are passed over.
  *
- * Field names are worked out once. Where nothing below the first level is called differently in documents, a document is read with one look at each field; other
- * schemas, and documents that do not fit, take the way of `parseDocument`.
+ * What each field takes is worked out once from its schema. Where nothing below the first level is called differently in documents, a document is read with one look at
+ * each field; other schemas, and values that need a closer look, take the way of `parseDocument`.
  */
 export function documentCodec<S extends z.ZodType>(schema: S): DocumentCodec<S> {
   const { type, shape, catchall } = definitionOf(unwrap(schema));
   const isLoose = type === 'object' && shape !== undefined && catchall !== undefined && definitionOf(catchall).type !== 'never';
   if (!isLoose || Object.values(shape).some(isCalledDifferently)) {
-    return { read: (raw, what) => parseDocument(schema, raw, what), writeCompact: (value) => compact(toDocument(schema, value) as Record<string, unknown>) };
+    return { read: (raw, what) => parseDocument(schema, raw, what), complete: (value) => schema.parse(value), writeCompact: (value) => compact(toDocument(schema, value) as Record<string, unknown>) };
   }
-  const fields = [...documentFields(shape)].map(([name, { key }]) => [key, name] as const);
-  return {
-    read(raw, what) {
-      if (!isPlainObject(raw)) return parseDocument(schema, raw, what);
-      const translated: Record<string, unknown> = {};
-      for (const [key, name] of fields) {
-        const value = raw[name];
-        if (value !== undefined) translated[key] = value;
+  const plan = [...documentFields(shape)].map(([name, field]) => planOf(name, field.key, field.schema as z.ZodType));
+  /** Undefined when something does not fit. */
+  const quickly = (given: Record<string, unknown>, from: 'name' | 'key'): Record<string, unknown> | undefined => {
+    const read: Record<string, unknown> = {};
+    for (const field of plan) {
+      const value = given[field[from]];
+      if (value === undefined ? field.absent !== undefined : field.check(value) || (value === null && field.isNullable)) {
+        read[field.key] = value === undefined ? field.absent?.() : value;
+        continue;
       }
-      const parsed = schema.safeParse(translated);
-      return parsed.success ? parsed.data : parseDocument(schema, raw, what);
-    },
+      const parsed = field.schema.safeParse(value);
+      if (!parsed.success) return undefined;
+      if (parsed.data !== undefined) read[field.key] = parsed.data;
+    }
+    return read;
+  };
+  return {
+    read: (raw, what) => ((isPlainObject(raw) ? quickly(raw, 'name') : undefined) ?? parseDocument(schema, raw, what)) as z.output<S>,
+    complete: (value) => ((isPlainObject(value) ? quickly(value, 'key') : undefined) ?? schema.parse(value)) as z.output<S>,
     writeCompact(value) {
       const document: Record<string, unknown> = {};
       const from = value as Record<string, unknown>;
-      for (const [key, name] of fields) {
+      for (const { key, name } of plan) {
         const item = from[key];
         if (!isAbsent(item)) document[name] = item;
       }
       return document;
     },
   };
+}
+
+function planOf(name: string, key: string, schema: z.ZodType): FieldPlan {
+  const def = schema._zod.def as { type: string; innerType?: AnySchema };
+  let isNullable = false;
+  for (let inner: AnySchema | undefined = schema; inner !== undefined; inner = (inner._zod.def as { innerType?: AnySchema }).innerType) {
+    if (definitionOf(inner).type === 'nullable') isNullable = true;
+  }
+  const absent = def.type === 'default' ? () => schema.parse(undefined) : undefined;
+  return { name, key, schema, check: quickCheckOf(unwrap(schema)), isNullable, absent: absent === undefined ? undefined : cheaply(absent) };
+}
+
+/** The defaults that are used most are made without asking the schema. */
+function cheaply(make: () => unknown): () => unknown {
+  const example = make();
+  if (typeof example !== 'object' || example === null) return () => example;
+  if (Array.isArray(example) && example.length === 0) return () => [];
+  if (isPlainObject(example) && Object.keys(example).length === 0) return () => ({});
+  return make;
+}
+
+function quickCheckOf(schema: AnySchema): QuickCheck {
+  const def = schema._zod.def as { type: string; checks?: readonly unknown[]; entries?: Record<string, unknown>; element?: AnySchema; valueType?: AnySchema };
+  if ((def.checks?.length ?? 0) > 0) return () => false;
+  switch (def.type) {
+    case 'string':
+      return (value) => typeof value === 'string';
+    case 'boolean':
+      return (value) => typeof value === 'boolean';
+    case 'number':
+      return (value) => typeof value === 'number' && Number.isFinite(value);
+    case 'enum': {
+      const values = new Set(Object.values(def.entries ?? {}));
+      return (value) => values.has(value);
+    }
+    case 'array': {
+      const check = def.element === undefined ? () => false : quickCheckOf(unwrap(def.element));
+      return (value) => Array.isArray(value) && value.every((item) => check(item));
+    }
+    case 'record':
+      // Keys and values of an empty map need no look.
+      return (value) => isPlainObject(value) && isAbsent(value);
+    default:
+      return () => false;
+  }
 }
 
 function compact(document: Record<string, unknown>): Record<string, unknown> {

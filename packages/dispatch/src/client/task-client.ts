@@ -60,7 +60,9 @@ export class TaskClient {
 
   /** A complete task: what a caller left out is filled in. @throws InvalidInputError, or zod's error, for what does not fit */
   complete(task: NewTask): TaskPayload {
-    return completeTaskPayload({ ...task, taskId: task.taskId ?? this.#deps.createId().replaceAll('-', ''), dispatchedAt: task.dispatchedAt ?? new Date(this.#deps.clock.now()).toISOString() });
+    const payload = completeTaskPayload({ ...task, taskId: task.taskId ?? this.#deps.createId().replaceAll('-', '') });
+    if (payload.dispatchedAt === '') payload.dispatchedAt = new Date(this.#deps.clock.now()).toISOString();
+    return payload;
   }
 
   /** The stream of a task for this destination. @throws InvalidInputError for names that can not be */

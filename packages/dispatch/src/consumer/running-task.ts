@@ -70,8 +70,10 @@ export class RunningTask {
     const read = collectAnswer(iterator, this.answer, (chunk) => {
       if (this.#cutOff === undefined) onChunk(chunk);
     });
-    read.catch(() => {}); // when nobody waits for it any more
-    await Promise.race([read, new Promise<void>((resolve) => (this.#end = resolve))]);
+    await new Promise<void>((resolve, reject) => {
+      this.#end = resolve;
+      read.then(resolve, reject);
+    });
     if (this.#cutOff !== undefined) await this.#cleanUp(iterator, read);
   }
 

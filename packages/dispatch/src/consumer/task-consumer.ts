@@ -1,5 +1,5 @@
 import type { Delivery, EventBus, MessageBus, Subscription } from '@cortex-runtime/bus';
-import { describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type HealthStatus, type Logger, type Random, type Timer } from '@cortex-runtime/core';
+import { CortexError, describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type HealthStatus, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { AgentPresence, Heartbeat } from '../agents/agent-presence.ts';
 import { CarefulChannel } from '../channel/careful-channel.ts';
@@ -8,6 +8,7 @@ import type { ContextRuntime } from '../context/context-runtime.ts';
 import type { TaskResult } from '../task/task-result.ts';
 import { streamsOf } from '../task/task-streams.ts';
 import type { ThreadAffinity } from '../threads/thread-affinity.ts';
+import { Places } from './places.ts';
 import type { RunningTask } from './running-task.ts';
 import { TaskConsumerOptions, type TaskConsumerSettings } from './task-consumer-options.ts';
 import type { ExecuteTask } from './task-context.ts';
@@ -35,6 +36,10 @@ export interface TaskConsumerDependencies {
   onResult?: (result: TaskResult) => void;
 }
 
+/** Outcomes that may be on their way to disk and bus at once; with more, nothing new is begun. */
+const settlingAtOnce = 1_000;
+/** Before what could not be settled here comes to anybody again. */
+const giveBackMs = 1_000;
 /** How often tasks that take long are looked after. */
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */
@@ -55,6 +60,8 @@ export class TaskConsumer {
   readonly #logger: Logger;
   readonly #careful: CarefulChannel | undefined;
   readonly #running = new Set<RunningTask>();
+  readonly #settling = new Set<Promise<void>>();
+  readonly #settlingPlaces = new Places(settlingAtOnce);
   #subscription: Subscription | undefined;
   #workers: Promise<void> = Promise.resolve();
   #watch: Timer | undefined;
@@ -90,6 +97,7 @@ export class TaskConsumer {
   async start(execute: ExecuteTask): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
+    this.#problem = undefined;
     this.#stopped = new Promise((resolve) => (this.#announceStopped = resolve));
     const { presence, clock, random } = this.#deps;
     const { identity, domains, primaryFor, description } = this.settings;
@@ -129,7 +137,7 @@ export class TaskConsumer {
   async health(): Promise<HealthStatus> {
     const stall = this.#stall === undefined ? {} : { stalledForMs: Math.round(this.#stall.lastedMs), stalledAgoMs: Math.round(this.#deps.clock.monotonic() - this.#stall.endedAt) };
     const details = { identity: this.identity, activeTasks: this.#running.size, concurrency: this.settings.concurrency, ...stall };
-    if (!this.#isRunning) return { ok: false, error: 'the consumer does not run', details };
+    if (!this.#isRunning) return { ok: false, error: this.#problem ?? 'the consumer does not run', details };
     if (this.#problem !== undefined) return { ok: false, error: this.#problem, details };
     const bus = await this.#deps.bus.health();
     return bus.ok ? { ...bus, details: { ...details, bus: bus.details } } : { ok: false, error: bus.error ?? 'the bus is not well', details };
@@ -144,6 +152,7 @@ export class TaskConsumer {
         const subscription = bus.subscribe(streams, { group: consumerGroup, maxInFlight: concurrency, order: 'priority', takesExhausted: true });
         this.#subscription = subscription;
         await Promise.all(Array.from({ length: concurrency }, () => this.#takeTasks(subscription, handler)));
+        await Promise.all(this.#settling);
         if (this.#isRunning) throw new Error('the bus ended the subscription');
       } catch (error) {
         // A server that may not be used as it is: somebody has to change it, and then work goes on by itself.
@@ -160,17 +169,36 @@ export class TaskConsumer {
       const { value: delivery } = await subscription.next();
       if (delivery === undefined) return;
       this.#problem = undefined;
-      await this.#handle(handler, delivery);
+      const settle = await handler.handle(delivery);
+      // The place is for agents at work: others need not wait while disk and bus record this outcome.
+      delivery.freePlace();
+      const settled = this.#settle(delivery, settle);
+      this.#settling.add(settled);
+      const place = this.#settlingPlaces.take();
+      void settled.then(() => {
+        this.#settling.delete(settled);
+        this.#settlingPlaces.giveBack();
+      });
+      if (place !== undefined) await place;
     }
   }
 
-  async #handle(handler: TaskHandler, delivery: Delivery): Promise<void> {
+  async #settle(delivery: Delivery, settle: () => Promise<void>): Promise<void> {
     try {
-      await handler.handle(delivery);
+      await settle();
     } catch (error) {
-      // Its lease runs out, and the task comes again.
-      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled');
+      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled; it is given back');
+      await delivery.release({ delayMs: giveBackMs }).catch(() => {});
+      // Without its journal nothing that this agent works out can be kept: others have to do it.
+      if (CortexError.is(error) && error.code.startsWith('JOURNAL_')) this.#giveUp(error);
     }
+  }
+
+  #giveUp(error: Error): void {
+    if (!this.#isRunning) return;
+    void this.stop({ drainMs: 0 });
+    this.#problem = describeError(error);
+    this.#logger.error({ agent: this.identity, error: this.#problem }, 'the agent takes no more tasks');
   }
 
   #armWatch(handler: TaskHandler): void {

@@ -49,33 +49,35 @@ export class TaskHandler {
     this.#settings = settings;
   }
 
-  /** @throws what keeps the task from being settled, other than that it is no longer held */
-  async handle(delivery: Delivery): Promise<void> {
+  /**
+   * Lets the agent work on the task. Never rejects.
+   *
+   * @returns what is left to do: recording the outcome and settling the task with it. It rejects with what keeps the task from being settled, other than that it is no
+   * longer held
+   */
+  async handle(delivery: Delivery): Promise<() => Promise<void>> {
     let payload: TaskPayload;
     try {
       payload = readTaskPayload(delivery.json());
     } catch (error) {
-      await this.#refuse(delivery, error);
-      return;
+      return () => this.#refuse(delivery, error);
     }
     const { ledger } = this.#deps;
     const recorded = ledger?.find(payload.taskId);
-    if (recorded !== undefined) {
-      await this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)));
-      return;
-    }
-    if (delivery.isExhausted) {
-      await this.#giveUp(delivery, payload);
-      return;
-    }
+    if (recorded !== undefined) return () => this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)));
+    if (delivery.isExhausted) return () => this.#giveUp(delivery, payload);
     const work = await this.#work(delivery, payload);
-    if (work.kind === 'lost') return;
-    if (work.kind === 'retry') {
-      await this.#retry(delivery, payload, work.error, work.result);
-      return;
+    switch (work.kind) {
+      case 'lost':
+        return async () => {};
+      case 'retry':
+        return () => this.#retry(delivery, payload, work.error, work.result);
+      case 'result':
+        return async () => {
+          await ledger?.record(payload.taskId, writeTaskResult(work.result));
+          await this.#settle(delivery, payload, work.result);
+        };
     }
-    await ledger?.record(payload.taskId, writeTaskResult(work.result));
-    await this.#settle(delivery, payload, work.result);
   }
 
   /** Tells people of a task that takes a moment. */
@@ -90,7 +92,8 @@ export class TaskHandler {
     const { clock, heartbeat, execute, careful } = this.#deps;
     const { workingDirectory, cleanupMs } = this.#settings;
     const { prompt, usedSessionContext } = await this.#promptOf(payload);
-    const context: TaskContext = { ...payload, source: 'dispatch', channel: payload.roomId, history: payload.threadContext, usedSessionContext, attempt: delivery.deliveryCount, resumed: delivery.resumed };
+    const fate = { source: 'dispatch' as const, channel: payload.roomId, history: payload.threadContext, usedSessionContext, attempt: delivery.deliveryCount, resumed: delivery.resumed };
+    const context: TaskContext = Object.assign(payload, fate); // it was read for this: a copy would cost as much as reading it
     const onChunk = careful === undefined || payload.roomId === null ? () => {} : (chunk: StreamChunk) => this.#show(payload, chunk);
     const task = new RunningTask({ payload, delivery, prompt, context, execute, workingDirectory, cleanupMs, clock, onChunk });
     this.#deps.began(task);
@@ -176,8 +179,7 @@ export class TaskHandler {
   /** Gives the answer to the channel, then settles the task with its result. */
   async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult): Promise<void> {
     const { ledger } = this.#deps;
-    const delivered = await this.#reply(payload, result);
-    const told: TaskResult = { ...result, replyDelivered: delivered };
+    const told = result.status === 'success' && this.#hasListeners ? { ...result, replyDelivered: await this.#reply(payload, result) } : result;
     const isSettled = await this.#persist(delivery, payload, async () => {
       await delivery.ack({ publish: this.#followUp(told) });
       return true;
@@ -186,11 +188,16 @@ export class TaskHandler {
     if (isSettled === true) this.#conclude(payload, told);
   }
 
+  get #hasListeners(): boolean {
+    const { careful, threadAffinity, contextRuntime } = this.#deps;
+    return careful !== undefined || threadAffinity !== undefined || contextRuntime !== undefined;
+  }
+
   /** @returns null when there is nothing or nobody to give it to */
-  async #reply(payload: TaskPayload, { status, responseText, costUsd }: TaskResult): Promise<boolean | null> {
+  async #reply(payload: TaskPayload, { responseText, costUsd }: TaskResult): Promise<boolean | null> {
     const { careful, threadAffinity, contextRuntime, logger } = this.#deps;
     const { identity } = this.#settings;
-    if (status === 'failure' || responseText === null) return null;
+    if (responseText === null) return null;
     let delivered: boolean | null = null;
     if (careful !== undefined && payload.roomId !== null) {
       delivered = await careful.send(payload.roomId, responseText, this.#target(payload)).then(

@@ -58,7 +58,7 @@ export function readTaskPayload(raw: unknown): TaskPayload {
 
 /** A complete task of what a caller says. @throws the schema's error for what does not fit */
 export function completeTaskPayload(task: NewTask & { taskId: string }): TaskPayload {
-  return withOneRoom(TaskPayload.parse(task));
+  return withOneRoom(codec.complete(task));
 }
 
 /** The room has two names, of two documents; a task has both. */
