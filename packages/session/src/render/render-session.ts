@@ -1,8 +1,8 @@
-import { InvalidInputError } from '@cortex-runtime/core';
+import { InvalidInputError, markText, quoteName } from '@cortex-runtime/core';
 
 import type { SessionContext } from '../session-context.ts';
 import { estimateTokens } from './estimate-tokens.ts';
-import { markMessage, markText, quoteName } from './mark-text.ts';
+import { markMessage } from './mark-message.ts';
 
 export interface RenderOptions {
   /** Tokens of the text at most. */
