@@ -33,8 +33,17 @@ export class MemoryProposals {
     this.#policy = MemoryPolicy.parse(policy);
   }
 
-  /** Takes a proposal in. What is wrong with it is told, not thrown: a model wrote it. */
-  async propose(proposal: MemoryProposal, provenance: MemoryProvenance): Promise<ProposalOutcome> {
+  /**
+   * Takes a proposal in. What is wrong with it is told, not thrown: a model wrote it.
+   *
+   * @param options.proposalId - 1 to 64 lower-case letters, digits and hyphens; made when left out. A proposal that is made again under its id is there once
+   * @throws InvalidInputError when the id is none
+   */
+  async propose(proposal: MemoryProposal, provenance: MemoryProvenance, options: { proposalId?: string } = {}): Promise<ProposalOutcome> {
+    const { proposalId = this.#deps.createId() } = options;
+    if (!/^[0-9a-z-]{1,64}$/.test(proposalId)) throw new InvalidInputError('proposalId', `must be 1 to 64 lower-case letters, digits and hyphens, got ${JSON.stringify(proposalId).slice(0, 120)}`);
+    const known = options.proposalId === undefined ? undefined : await this.#deps.proposals.get(proposalId);
+    if (known !== undefined) return { ok: true, record: known };
     const problem = this.#problemOf(proposal);
     if (problem !== undefined) return { ok: false, reason: problem };
     const basedOnVersion = await this.#versionOf(proposal);
@@ -44,10 +53,10 @@ export class MemoryProposals {
       return { ok: false, reason: `${this.#policy.maxPending} proposals wait for review already` };
     }
     const record: ProposalRecord = {
-      v: 1, proposalId: this.#deps.createId(), revision: 1, proposal, provenance, status: ProposalStatus.PENDING, basedOnVersion, proposedAt: this.#deps.clock.now(),
+      v: 1, proposalId, revision: 1, proposal, provenance, status: ProposalStatus.PENDING, basedOnVersion, proposedAt: this.#deps.clock.now(),
     };
     await this.#deps.proposals.put(record);
-    return { ok: true, record: isAccepted ? await this.accept(record.proposalId, { by: 'policy' }) : record };
+    return { ok: true, record: isAccepted ? await this.accept(proposalId, { by: 'policy' }) : record };
   }
 
   /** Proposals that wait for a person, oldest first. */
