@@ -3,6 +3,7 @@ export {
   MemoryClosedError,
   MemoryFileNotFoundError,
   MemoryProposalError,
+  MemoryProposalNotFoundError,
   MemoryReadError,
   MemoryVersionConflictError,
   MemoryWriteError,

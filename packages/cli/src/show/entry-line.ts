@@ -34,6 +34,10 @@ function summaryOf({ entryType, data }: ShownEntry): string {
       return `${text('tool')}  ${text('args')}`;
     case 'tool_result':
       return `${text('tool')}  ${facts['is_error'] === true ? 'failed: ' : ''}${text('content')}`;
+    case 'effect_intent':
+      return `${text('name')}  ${text('input')}`;
+    case 'effect_outcome':
+      return `${text('effect_id')}  ${text('error') || text('result')}`;
     case 'embedding_usage':
       return `${text('input_tokens')} tokens  ${text('model')}`;
     case 'effect_unknown':

@@ -1,7 +1,7 @@
 import { InvalidInputError, type Clock, type IdGenerator } from '@cortex-runtime/core';
 import type { z } from 'zod';
 
-import { MemoryProposalError, MemoryVersionConflictError } from '../errors.ts';
+import { MemoryProposalError, MemoryProposalNotFoundError, MemoryVersionConflictError } from '../errors.ts';
 import { assertTypedEntry, type TypedMemoryCategory } from '../memory-category.ts';
 import type { MemoryProvenance, MemoryStore } from '../memory-store.ts';
 import { isAutoAccepted, MemoryPolicy } from './memory-policy.ts';
@@ -68,16 +68,14 @@ export class MemoryProposals {
    * Writes a proposal to memory. Accepting what is accepted already returns its record.
    *
    * @returns the record; its status is `conflict` when the entry has changed since it was proposed, and then nothing was written
-   * @throws MemoryProposalError when it is not there or was rejected
+   * @throws MemoryProposalNotFoundError; MemoryProposalError when it was rejected
    */
   async accept(proposalId: string, { by }: { by: string }): Promise<ProposalRecord> {
     const record = await this.#decide(proposalId, { status: ProposalStatus.ACCEPTED, decidedBy: by });
     return this.#write(record);
   }
 
-  /**
-   * @throws MemoryProposalError when it is not there or was accepted
-   */
+  /** @throws MemoryProposalNotFoundError; MemoryProposalError when it was accepted */
   async reject(proposalId: string, { by, reason }: { by: string; reason?: string }): Promise<ProposalRecord> {
     return this.#decide(proposalId, { status: ProposalStatus.REJECTED, decidedBy: by, ...(reason === undefined ? {} : { reason }) });
   }
@@ -92,7 +90,7 @@ export class MemoryProposals {
   async #decide(proposalId: string, decision: Pick<ProposalRecord, 'status' | 'decidedBy'> & { reason?: string }): Promise<ProposalRecord> {
     for (;;) {
       const record = await this.#deps.proposals.get(proposalId);
-      if (record === undefined) throw new MemoryProposalError(proposalId, 'is not there; list what is pending');
+      if (record === undefined) throw new MemoryProposalNotFoundError(proposalId);
       if (record.status === decision.status || (record.status === ProposalStatus.CONFLICT && decision.status === ProposalStatus.ACCEPTED)) return record;
       if (record.status !== ProposalStatus.PENDING) throw new MemoryProposalError(proposalId, `is ${record.status} already, by ${record.decidedBy ?? 'somebody'}`);
       const decided: ProposalRecord = { ...record, ...decision, revision: record.revision + 1, decidedAt: this.#deps.clock.now() };
