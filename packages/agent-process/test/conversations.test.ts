@@ -214,6 +214,17 @@ describe('a conversation that a crash interrupts', () => {
     expect(ofType(await again.readJournal(), 'invocation_result')[0]?.data['response']).toContain('On Tuesday.');
   });
 
+  it('does not hold a process that stops while its store hangs', async () => {
+    const sessions = await fileSessions(await temporaryDirectory());
+    let isHanging = false;
+    const [forge] = await agents(['forge'], silenced(sessions, 'recordMessage', () => (isHanging = true)));
+    await say(forge, 'When?', { message_id: 'm-1' });
+    await eventually(() => isHanging);
+    await forge.stop();
+    expect(forge.state).toBe('stopped');
+    expect(ofType(await forge.readJournal(), 'dead_letter')).toEqual([]);
+  });
+
   it('waits for a store that is down, and records its turns once when it is back', async () => {
     const sessions = await fileSessions(await temporaryDirectory());
     let failures = 0;

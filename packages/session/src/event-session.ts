@@ -5,10 +5,22 @@ import { z } from 'zod';
 const conversationTypes: ReadonlySet<string> = new Set(['message', 'task', 'chat', 'inject']);
 
 /**
- * What an event says about the conversation that it belongs to, in its payload: under `session`, or for a `task` at the top. In documents `channel`, `domain`,
- * `thread_id`, `sender`, `sender_id`, `message_id`, `text`; further fields are passed over.
+ * What an event says about the conversation that it belongs to, in its payload: under `session`, or for a `task` at the top. Further fields are passed over. Whoever
+ * makes such events writes this.
  */
-const EventSessionDocument = z
+export interface EventSessionDocument {
+  channel: string;
+  /** A department; `general` when left out. */
+  domain?: string;
+  thread_id?: string | null;
+  /** Display name. One of `sender` and `sender_id` is needed. */
+  sender?: string | null;
+  sender_id?: string | null;
+  message_id?: string | null;
+  text: string;
+}
+
+const documentSchema = z
   .looseObject({
     channel: z.string().min(1).max(100),
     domain: z.string().refine(isDomain, 'must be a department, such as general, eng or ops').default('general'),
@@ -54,7 +66,7 @@ export function readEventSession({ triggerType, eventId, payload }: EventOfSessi
   const isTop = session === undefined && triggerType === 'task' && isText(payload['channel']) && typeof payload['text'] === 'string';
   if (!isTop && !isObject(session)) return undefined;
   const where = isTop ? 'the payload of a task' : 'payload.session';
-  const { channel, domain, threadId, sender, senderId, messageId, text } = parseDocument(EventSessionDocument, isTop ? payload : session, where);
+  const { channel, domain, threadId, sender, senderId, messageId, text } = parseDocument(documentSchema, isTop ? payload : session, where);
   return {
     channel,
     domain: Domain.parse(domain).department,
