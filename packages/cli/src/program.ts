@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import type { CommandContext, SharedOptions } from './command-context.ts';
 import { UsageError } from './errors.ts';
+import { addMemoryCommands } from './memory-program.ts';
 
 /** Was the error only commander's way to end after `--help` or `--version`? */
 export function isHelpShown(error: unknown): boolean {
@@ -20,7 +21,8 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
   program.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
     // commander has printed nothing yet (see configureOutput): main prints it as it prints every problem.
-    throw new UsageError(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see: cortex --help`);
+    const problem = error.code === 'commander.help' ? 'say which command' : error.message;
+    throw new UsageError(`${problem.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see: cortex --help`);
   });
   program.configureOutput({ writeOut: (text) => context.terminal.out(text.replace(/\n$/, '')), writeErr: () => undefined, outputError: () => undefined });
 
@@ -77,6 +79,12 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
     .option('--redeliver [id]', 'take them back in: all, or one')
     .option('--clear', 'forget them')
     .action(run(async (name: string, options: SharedOptions & { redeliver?: string | boolean; clear?: boolean }) => (await import('./commands/dead-letters-command.ts')).deadLettersCommand(context, name, options)));
+  const memory = program.command('memory').description('what agents remember, and what they would like to').copyInheritedSettings(program);
+  addMemoryCommands({ context, run, command: (name, description) => withShared(memory.command(name).description(description).copyInheritedSettings(program)) });
+  command('sessions', 'list the conversations of the agents, or show one')
+    .argument('[id]', 'id of a session')
+    .option('-n, --lines <number>', 'how many, the newest', '20')
+    .action(run(async (id: string | undefined, options: SharedOptions & { lines: string }) => (await import('./commands/sessions-command.ts')).sessionsCommand(context, id, options)));
   command('validate', 'check manifests')
     .argument('<paths...>', 'manifests, or directories of them')
     .action(run(async (paths: string[], options: SharedOptions) => (await import('./commands/validate-command.ts')).validateCommand(context, paths, options)));

@@ -56,3 +56,17 @@ describe('the README', () => {
     expect((await shell('npx cortex status')).text).toMatch(/tidy-desk +running/);
   });
 });
+
+describe('docs/memory.md', () => {
+  it('shows commands that do what it says', { timeout: 120_000 }, async () => {
+    const { directory, shell } = clone();
+    const [start = '', look = '', decide = '', ...more] = runnable(readFileSync(join(root, 'docs/memory.md'), 'utf8'));
+    expect(more).toEqual([]);
+    expect(await shell(start)).toMatchObject({ code: 0 });
+    await expect.poll(() => shell(look).then(({ text }) => text), { timeout: 30_000, interval: 200 }).toMatch(/people\/anna {2}create {2}by clerk, from message m-1 from anna in office\n {2}\| I like tea\n[\s\S]*office +general +t-1 +active +2/);
+    const decided = await shell(decide);
+    expect(decided).toMatchObject({ code: 0 });
+    expect(decided.text).toContain('accepted by anna\nI like tea\n');
+    expect(readFileSync(join(directory, '.cortex/memory/people/anna.md'), 'utf8')).toContain('I like tea');
+  });
+});

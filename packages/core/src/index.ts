@@ -21,6 +21,7 @@ export {
   type EnvironmentReference,
 } from './environment-reference.ts';
 export { nearestName } from './nearest-name.ts';
+export { markText, quoteName } from './mark-text.ts';
 export { DocumentError, formatPath, type DocumentIssue } from './document/document-error.ts';
 export { parseDocument, readDocument, readDocumentInput, shapeOf, type DocumentResult, type ReadDocumentOptions } from './document/parse-document.ts';
 export { documentCodec, type DocumentCodec } from './document/document-codec.ts';

@@ -1,11 +1,11 @@
 import { AgentRuntime, type RuntimeDependencies } from '@cortex-runtime/agent-process';
 import type { Clock, Disk, IdGenerator, Logger, Net, Random } from '@cortex-runtime/core';
-import { createModelProvider, priceTable } from '@cortex-runtime/models';
+import { createModelProvider, type PriceTable } from '@cortex-runtime/models';
 import { mcpServer } from '@cortex-runtime/plugins/mcp';
 import type { CronScheduler, WebhookRoutes } from '@cortex-runtime/triggers';
-import { InMemoryMemoryProvider } from '@cortex-runtime/memory';
 
 import type { Journals } from './open-journals.ts';
+import type { HostStorage } from './storage/host-storage.ts';
 
 export interface BuildRuntimeDeps {
   clock: Clock;
@@ -18,12 +18,13 @@ export interface BuildRuntimeDeps {
   journals: Journals;
   scheduler: CronScheduler;
   webhookRoutes: WebhookRoutes;
+  prices: PriceTable;
+  storage: HostStorage;
 }
 
 /** Chooses the adapters of a runtime: this is the one place that knows them all. */
 export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs: number; version: string }): AgentRuntime {
-  const { clock, random, disk, net, logger, createId, environment, journals, scheduler, webhookRoutes } = deps;
-  const prices = priceTable();
+  const { clock, random, disk, net, logger, createId, environment, journals, scheduler, webhookRoutes, prices, storage } = deps;
   const collaborators: RuntimeDependencies = {
     clock, random, disk, net, logger, createId, environment, scheduler, webhookRoutes,
     openJournal: (config, { baseDirectory }) => journals.open(config, baseDirectory),
@@ -35,7 +36,9 @@ export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs
       ),
     createToolSource: (name, config, { processName, baseDirectory, toolTimeoutMs }) =>
       mcpServer({ clock, net, environment, logger: logger.child({ process: processName, server: name }) }, name, config, { baseDirectory, timeoutMs: toolTimeoutMs, clientVersion: options.version }),
-    createMemory: (config) => Promise.resolve(config.context.memoryProvider === 'in_memory' ? new InMemoryMemoryProvider({ clock, createId }) : undefined),
+    createMemory: (config, place) => storage.memories.open(config, place),
+    typedMemory: storage.typedMemory,
+    sessions: storage.sessions,
     costOf: (modelId, usage) => prices.costOf(modelId, usage),
   };
   return new AgentRuntime(collaborators, options.hibernateAfterMs > 0 ? { hibernateAfterMs: options.hibernateAfterMs } : {});

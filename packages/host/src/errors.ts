@@ -9,3 +9,24 @@ export class HostConfigError extends CortexError {
 export class NoAgentsError extends CortexError {
   readonly code = 'NO_AGENTS';
 }
+
+/** The npm package that speaks to a server is not installed. */
+export class DriverMissingError extends CortexError {
+  readonly code = 'DRIVER_MISSING';
+  readonly packageName: string;
+
+  constructor(need: string, packageName: string, options?: ErrorOptions) {
+    super(`${need} needs the package ${packageName}, which is not installed: npm install ${packageName}`, options);
+    this.packageName = packageName;
+  }
+}
+
+/** What the host keeps its memory or its sessions in could not be opened. */
+export class StorageUnavailableError extends CortexError {
+  readonly code = 'STORAGE_UNAVAILABLE';
+  override readonly retryable = true;
+
+  constructor(what: string, problem: string, options?: ErrorOptions) {
+    super(`${what} could not be opened: ${problem}`, options);
+  }
+}

@@ -14,6 +14,15 @@ export const HostConfig = z.strictObject({
   trustedProxies: z.array(z.string().min(1)).default([]).describe('Addresses or CIDR ranges whose X-Forwarded-For is believed.'),
   hibernateAfterMs: duration('s').default(30_000).describe('Idle agents leave memory after this time.'),
   stopTimeoutMs: duration('s').default(60_000).describe('How long a host that is told to stop waits for running work.'),
+  memoryPath: z.string().min(1).optional().describe('Folder of what is remembered; `memory` in the data directory when left out.'),
+  memoryBackend: z.enum(['file', 'postgres']).default('file').describe('Where typed memory is kept.'),
+  sessionBackend: z.enum(['file', 'redis', 'postgres']).default('file').describe('Where conversations are kept: files in the data directory, Redis or PostgreSQL.'),
+  sessionHotWindow: z.coerce.number().int().min(1).max(1_000).default(20).describe('Newest turns of a conversation that are kept verbatim.'),
+  sessionSummaryAfter: z.coerce.number().int().min(2).max(10_000).default(50).describe('Turns without a summary after which all but the newest are summed up.'),
+  sessionIdleAfterMs: duration('s', { check: (schema) => schema.min(1_000) }).default(1_800_000).describe('Inactivity after which a conversation is marked idle.'),
+  databaseUrl: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional().describe('PostgreSQL, for memories and sessions that are kept there.'),
+  redisUrl: z.string().regex(/^(rediss?|unix):\/\//, 'must begin with redis://, rediss:// or unix://').optional().describe('Redis, for sessions that are kept there.'),
+  orgId: z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/, 'must be letters, digits, - or _').optional().describe('Organisation: what several share a server for is kept apart by it.'),
 });
 export type HostConfig = z.output<typeof HostConfig>;
 
@@ -30,7 +39,18 @@ export const hostEnvironmentNames: Readonly<Record<keyof HostConfig, string>> = 
   trustedProxies: 'CORTEX_TRUSTED_PROXIES',
   hibernateAfterMs: 'CORTEX_HIBERNATE_AFTER',
   stopTimeoutMs: 'CORTEX_STOP_TIMEOUT',
+  memoryPath: 'CORTEX_MEMORY_PATH',
+  memoryBackend: 'CORTEX_MEMORY_BACKEND',
+  sessionBackend: 'CORTEX_SESSION_BACKEND',
+  sessionHotWindow: 'CORTEX_SESSION_HOT_WINDOW',
+  sessionSummaryAfter: 'CORTEX_SESSION_SUMMARY_AFTER',
+  sessionIdleAfterMs: 'CORTEX_SESSION_IDLE_AFTER',
+  databaseUrl: 'CORTEX_DATABASE_URL',
+  redisUrl: 'CORTEX_REDIS_URL',
+  orgId: 'CORTEX_ORG_ID',
 };
+
+const durations: ReadonlySet<keyof HostConfig> = new Set(['hibernateAfterMs', 'stopTimeoutMs', 'sessionIdleAfterMs']);
 
 /**
  * The configuration in the environment, overridden by flags. An empty variable counts as absent.
@@ -57,14 +77,26 @@ export function readHostConfig(environment: Environment, flags: Partial<Record<k
       problems.push(`${flags[field] === undefined ? hostEnvironmentNames[field] : `--${kebab(field)}`} ${problemOf(field, given[field])}`);
     }
   }
+  if (parsed.success) problems.push(...contradictions(parsed.data));
   if (!parsed.success || problems.length > 0) throw new HostConfigError(problems.join('; '));
   return parsed.data;
 }
 
 function valueOf(field: keyof HostConfig, text: string | number): unknown {
-  if (field === 'hibernateAfterMs' || field === 'stopTimeoutMs') return parseDurationMs(text, 's');
+  if (durations.has(field)) return parseDurationMs(text, 's');
   if (field === 'allowedHosts' || field === 'trustedProxies') return String(text).split(',').map((each) => each.trim()).filter((each) => each !== '');
   return text;
+}
+
+/** What fits field by field and not together. */
+function contradictions(config: HostConfig): string[] {
+  const problems: string[] = [];
+  for (const [field, backend] of [['memoryBackend', config.memoryBackend], ['sessionBackend', config.sessionBackend]] as const) {
+    if (backend === 'postgres' && config.databaseUrl === undefined) problems.push(`${hostEnvironmentNames[field]} is postgres, which needs CORTEX_DATABASE_URL`);
+    if (backend === 'redis' && config.redisUrl === undefined) problems.push(`${hostEnvironmentNames[field]} is redis, which needs CORTEX_REDIS_URL`);
+  }
+  if (config.sessionSummaryAfter <= config.sessionHotWindow) problems.push('CORTEX_SESSION_SUMMARY_AFTER must be above CORTEX_SESSION_HOT_WINDOW, or there is nothing to sum up');
+  return problems;
 }
 
 function problemOf(field: keyof HostConfig, value: unknown): string {
@@ -73,6 +105,14 @@ function problemOf(field: keyof HostConfig, value: unknown): string {
       return `must be a port from 0 to 65535, got ${JSON.stringify(value)}`;
     case 'logLevel':
       return `must be debug, info, warn or error, got ${JSON.stringify(value)}`;
+    case 'memoryBackend':
+      return `must be file or postgres, got ${JSON.stringify(value)}`;
+    case 'sessionBackend':
+      return `must be file, redis or postgres, got ${JSON.stringify(value)}`;
+    case 'databaseUrl':
+      return 'must begin with postgres://'; // it may hold a password
+    case 'redisUrl':
+      return 'must begin with redis://, rediss:// or unix://';
     case 'token':
       return 'must have at least 16 characters';
     default:

@@ -4,6 +4,7 @@ import type { AgentRuntime } from '@cortex-runtime/agent-process';
 import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
 import { nodeDisk, nodeNet, systemClock, systemRandom } from '@cortex-runtime/core/node';
 import type { JournalEntry } from '@cortex-runtime/journal';
+import { priceTable } from '@cortex-runtime/models';
 import { createServer } from '@cortex-runtime/server';
 import { createWebhookRoutes, cronScheduler } from '@cortex-runtime/triggers';
 
@@ -13,8 +14,11 @@ import { ensureToken, openManifestCache, readLogFile, removeHostFile, writeHostF
 import type { HostConfig } from './host-config.ts';
 import { hostVersion } from './host-version.ts';
 import { hostLogger } from './log/host-logger.ts';
+import { servedMemory } from './memory/served-memory.ts';
 import { openJournals } from './open-journals.ts';
 import { servedRuntime } from './served-runtime.ts';
+import { servedSessions } from './sessions/served-sessions.ts';
+import { openHostStorage } from './storage/host-storage.ts';
 
 /** What a host reports while it starts. Durations are milliseconds since `startHost` was called. */
 export type HostProgress =
@@ -103,10 +107,14 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const known = await journals.shared.heads();
     progress({ step: 'journal-opened', dataDirectory, agents: known.length, afterMs: afterMs() });
 
+    const prices = priceTable();
+    const storage = await openHostStorage({ ...seams, createId, environment: options.environment, prices }, config, { dataDirectory, workingDirectory: options.workingDirectory });
+    cleanUp.push(() => storage.close());
+
     const scheduler = cronScheduler(seams.clock);
     cleanUp.push(() => scheduler.close());
     const webhookRoutes = createWebhookRoutes();
-    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, scheduler, webhookRoutes }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
+    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, scheduler, webhookRoutes, prices, storage }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
     cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
 
     const token = config.token ?? ensureToken(dataDirectory, seams.random);
@@ -114,6 +122,8 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
       {
         ...seams,
         runtime: servedRuntime(runtime),
+        memory: servedMemory(storage.typedMemory),
+        sessions: servedSessions(storage.sessions),
         webhookRoutes,
         phase: () => phase,
         requestShutdown: () => void stop('POST /runtime/shutdown'),

@@ -1,14 +1,17 @@
 import { duration } from '@cortex-runtime/core';
 import { z } from 'zod';
 
+import { MemoryEmbeddingOptions, memoryProviderNames } from './context-config.ts';
 import { ProcessConfig } from './process-config.ts';
 
 /** Long-term memory, in the short form at the top of a manifest; the same settings are `context.memory_*`. */
 export const ManifestMemory = z.strictObject({
-  provider: z.enum(['in_memory', 'chroma', 'mem0']).default('in_memory').describe('Which memory.'),
-  collection: z.string().optional().describe('Name of the collection.'),
-  persistDirectory: z.string().optional().describe('Directory of a provider that keeps files.'),
-  userId: z.string().optional().describe('Whose memories they are.'),
+  provider: z.enum(memoryProviderNames).default('in_memory').describe('Which memory: in_memory, file, postgres, or embedding, which finds by meaning.'),
+  collection: z.string().min(1).max(200).optional().describe("agent_memory is the agent's own; any other is shared by the agents that name it."),
+  persistDirectory: z.string().min(1).optional().describe('Directory of file and embedding memories.'),
+  userId: z.string().min(1).max(200).optional().describe('Whose memories they are.'),
+  embeddingModel: z.string().min(1).optional().describe('Embedding model of an embedding memory: provider:model.'),
+  embeddingOptions: MemoryEmbeddingOptions.optional().describe('How the embedding model is called.'),
   autoStore: z.boolean().optional().describe('Store every exchange.'),
   max: z.int().min(1).optional().describe('Memories put into a run.'),
   minScore: z.number().min(0).max(1).optional().describe('Least relevance of a memory.'),

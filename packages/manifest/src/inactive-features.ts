@@ -25,7 +25,7 @@ export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
     add(type === 'event' || type === 'message', `triggers[${index}]`, `${inactive}: there is no bus yet that a trigger of type ${type} could listen to`);
   }
   const { memoryProvider } = config.context;
-  add(memoryProvider !== undefined && memoryProvider !== 'in_memory', 'context.memory_provider', `${inactive}: only in_memory exists, the agent runs without long-term memory`);
+  add(memoryProvider === 'chroma' || memoryProvider === 'mem0', 'context.memory_provider', `${inactive}: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory`);
   add(config.secrets.enabled || Object.keys(config.secrets.secrets).length > 0, 'secrets', `${inactive}: the agent is given no secrets`);
   add(config.budget.enabled, 'budget', `${inactive}: nothing limits what the agent spends`);
   add(config.health.enabled, 'health', `${inactive}: behaviour is not watched`);

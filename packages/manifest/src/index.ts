@@ -1,6 +1,6 @@
 export { AgentManifestSchema, ManifestMemory, type AgentManifest } from './agent-manifest.ts';
 export { agentManifestJsonSchema } from './agent-manifest-json-schema.ts';
-export { ContextConfig } from './context-config.ts';
+export { ContextConfig, ownCollection } from './context-config.ts';
 export { formatProblem, ManifestError, ManifestValidationError, type ManifestProblem } from './errors.ts';
 export { inactiveFeatures, type InactiveFeature } from './inactive-features.ts';
 export { loadDirectory, type DirectoryResult } from './load-directory.ts';

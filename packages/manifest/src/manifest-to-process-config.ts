@@ -14,6 +14,8 @@ const memorySettings = {
   collection: 'memoryCollection',
   persistDirectory: 'memoryPersistDirectory',
   userId: 'memoryUserId',
+  embeddingModel: 'memoryEmbeddingModel',
+  embeddingOptions: 'memoryEmbeddingOptions',
   autoStore: 'memoryAutoStore',
   max: 'memoryMax',
   minScore: 'memoryMinScore',

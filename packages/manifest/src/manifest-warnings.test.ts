@@ -35,6 +35,8 @@ describe('warnings', () => {
     ['servers: {s: {command: node, env: {GITHUB_TOKEN: abc}}}', '2:50 servers.s.env.GITHUB_TOKEN'],
     ['triggers: [{type: webhook, hmac_secret: abc}]', '2:41 triggers[0].hmac_secret'],
     ['config: {model_options: {api_key: abc}}', '2:35 config.model_options.api_key'],
+    ['memory: {provider: embedding, embedding_options: {api_key: abc}}', '2:60 memory.embedding_options.api_key'],
+    ['context: {memory_embedding_options: {api_key: abc}}', '2:47 context.memory_embedding_options.api_key'],
     ['secrets: {secrets: {a: abc}}', '2:24 secrets.secrets.a'],
   ])('point at the secret in %s, and not at a reference', (text, place) => {
     const message = 'is a secret in plain sight; write ${NAME} and set the environment variable NAME';
@@ -55,6 +57,13 @@ describe('warnings', () => {
     expect(warningsOf(`${complete}${text}`)).toEqual([expected]);
   });
 
+  it('say that a directory is of no use to a memory that keeps no files', () => {
+    const message = 'has no effect: only the memories file and embedding lie in a directory';
+    expect(warningsOf(`${quiet}memory: {persist_directory: x}`)).toEqual([`5:29 memory.persist_directory: ${message}`]);
+    expect(warningsOf(`${quiet}context: {memory_provider: postgres, memory_persist_directory: x}`)).toEqual([`5:64 context.memory_persist_directory: ${message}`]);
+    for (const provider of ['file', 'embedding']) expect(warningsOf(`${quiet}memory: {provider: ${provider}, persist_directory: x}`)).toEqual([]);
+  });
+
   it('are silent about six fields when the manifest says which of them are the seconds', () => {
     expect(warningsOf(`${complete}triggers: [{type: cron, cron_expression: "0 * * * * *", cron_seconds: first}]`)).toEqual([]);
   });
@@ -68,8 +77,8 @@ describe('warnings', () => {
     ['inbox: {enabled: true}', '5:8 inbox: accepted, has no effect in this version: people can not send messages to the agent'],
     ['secrets: {secrets: {a: "${A}"}}', '5:10 secrets: accepted, has no effect in this version: the agent is given no secrets'],
     ['approval: {tools: [x]}', '5:11 approval: accepted, has no effect in this version: no tool call waits for an approval'],
-    ['memory: {provider: chroma}', '5:20 memory.provider: accepted, has no effect in this version: only in_memory exists, the agent runs without long-term memory'],
-    ['context: {memory_provider: mem0}', '5:28 context.memory_provider: accepted, has no effect in this version: only in_memory exists, the agent runs without long-term memory'],
+    ['memory: {provider: chroma}', '5:20 memory.provider: accepted, has no effect in this version: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory'],
+    ['context: {memory_provider: mem0}', '5:28 context.memory_provider: accepted, has no effect in this version: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory'],
     ['trigger_delivery: {scan_payloads: true}', '5:35 trigger_delivery.scan_payloads: accepted, has no effect in this version: payloads are not scanned'],
     ['config: {guardrails: {a: 1}}', '5:22 config.guardrails: accepted, has no effect in this version'],
     ['config: {optimize_tools: semantic}', '5:26 config.optimize_tools: accepted, has no effect in this version'],
@@ -99,5 +108,6 @@ describe('inactiveFeatures', () => {
   it('finds nothing in the defaults, nor in sections that are not enabled', () => {
     expect(inactiveFeatures(ProcessConfig.parse({}))).toEqual([]);
     expect(inactiveFeatures(ProcessConfig.parse({ budget: { maxRunsPerDay: 3 }, openMode: {}, context: { memoryProvider: 'in_memory' } }))).toEqual([]);
+    for (const memoryProvider of ['file', 'postgres', 'embedding'] as const) expect(inactiveFeatures(ProcessConfig.parse({ context: { memoryProvider, memoryAccess: { read: ['facts'] } } }))).toEqual([]);
   });
 });

@@ -57,6 +57,7 @@ function literalSecrets(manifest: AgentManifest): Warning[] {
       for (const [variable, value] of Object.entries(server.env ?? {})) if (secretName.test(variable)) check(['servers', name, 'env', variable], value);
     }
   }
+  check(['context', 'memory_embedding_options', 'api_key'], (manifest.memory?.embeddingOptions ?? (manifest.context ?? manifest.config?.context)?.memoryEmbeddingOptions)?.apiKey);
   check(['model_options', 'api_key'], (manifest.modelOptions ?? manifest.config?.modelOptions)?.apiKey);
   return warnings;
 }
@@ -75,6 +76,8 @@ function misreadings(manifest: AgentManifest, config: LocatedManifest['config'])
       warn(at('cron_expression'), 'has six fields; the first is read as the seconds. Set cron_seconds to first, or to last if the seconds stand at the end');
     }
   }
+  const { memoryProvider, memoryPersistDirectory } = config.context;
+  if (memoryPersistDirectory !== undefined && memoryProvider !== 'file' && memoryProvider !== 'embedding') warn(['context', 'memory_persist_directory'], 'has no effect: only the memories file and embedding lie in a directory');
   const hasOpenMode = manifest.openMode !== undefined || manifest.config?.openMode !== undefined;
   if (hasOpenMode && config.executionMode === 'strict') warn(['open_mode'], 'is ignored while execution_mode is strict');
   return warnings;
@@ -82,13 +85,18 @@ function misreadings(manifest: AgentManifest, config: LocatedManifest['config'])
 
 /** Where a setting really stands: at the top, under `config`, or in the short forms `memory` and `world`. */
 function writtenAt(manifest: AgentManifest, segments: readonly (string | number)[]): (string | number)[] {
-  const [section, key] = segments;
-  if (section === 'context' && key === 'memory_provider' && manifest.memory !== undefined) return ['memory', 'provider'];
-  const camel = String(section).replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const [section, key, ...rest] = segments;
+  const short = section === 'context' && /^memory_/.test(String(key)) ? String(key).slice('memory_'.length) : '';
+  if (manifest.memory !== undefined && (short === 'provider' || Object.hasOwn(manifest.memory, camelCase(short)))) return ['memory', short, ...rest];
+  const camel = camelCase(String(section));
   const isUnderConfig = manifest.config !== undefined && Object.hasOwn(manifest.config, camel) && !Object.hasOwn(manifest, camel);
   return isUnderConfig ? ['config', ...segments] : [...segments];
 }
 
 function toSegments(path: string): (string | number)[] {
   return [...path.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -132,6 +132,13 @@ describe('saveManifest', () => {
     expect(await text()).toBe(commented);
   });
 
+  it.each([' \n', '  a\n', '\n \nb'])('keeps the blanks at the beginning of the instructions %j', async (instructions) => {
+    await writeFile(path(), 'name: x\n');
+    await saveManifest({ name: 'x', instructions }, path(), deps);
+    expect(parseManifest(await text(), path()).manifest.instructions).toBe(instructions);
+    expect(parseManifest(manifestText({ name: 'x', instructions }), 'x.agent').manifest.instructions).toBe(instructions);
+  });
+
   const server = fc.oneof(fc.record({ command: fc.string({ minLength: 1 }), args: fc.array(fc.string()) }), fc.record({ url: fc.constant('http://h/mcp'), keep: fc.boolean() }).map(({ url }) => ({ url })));
   const manifest = fc.record(
     {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { describeError, readDocument, toDocument, type Disk } from '@cortex-runtime/core';
-import { Document } from 'yaml';
+import { Document, parse } from 'yaml';
 
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
 import { ManifestError, ManifestValidationError } from './errors.ts';
@@ -40,7 +40,9 @@ export function manifestText(manifest: AgentManifest): string {
 }
 
 function freshText(document: unknown): string {
-  return new Document(document).toString({ lineWidth: 0 });
+  const text = new Document(document).toString({ lineWidth: 0 });
+  // A block scalar that begins with a line of blanks loses them; quoted, nothing is lost.
+  return isDeepStrictEqual(parse(text), document) ? text : new Document(document).toString({ lineWidth: 0, blockQuote: false });
 }
 
 function editText(text: string, filePath: string, next: unknown, deps: ManifestDependencies): string {

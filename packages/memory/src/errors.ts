@@ -63,7 +63,18 @@ export class MemoryVersionConflictError extends CortexMemoryError {
   }
 }
 
-/** A proposal is not there, or somebody has decided it already. */
+/** There is no proposal of this id. */
+export class MemoryProposalNotFoundError extends CortexMemoryError {
+  readonly code = 'MEMORY_PROPOSAL_NOT_FOUND';
+  readonly proposalId: string;
+
+  constructor(proposalId: string, options?: ErrorOptions) {
+    super(`the memory proposal ${proposalId} is not there; list what is pending`, options);
+    this.proposalId = proposalId;
+  }
+}
+
+/** Somebody has decided the proposal already, and otherwise. */
 export class MemoryProposalError extends CortexMemoryError {
   readonly code = 'MEMORY_PROPOSAL';
   readonly proposalId: string;

@@ -1,9 +1,9 @@
-import type { Clock, IdGenerator, JsonObject } from '@cortex-runtime/core';
+import type { Clock, IdGenerator } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { MemoryClosedError } from './errors.ts';
 import { LexicalIndex } from './lexical-index.ts';
-import { newMemory, toResult, type Memory, type MemoryProvider, type MemoryResult } from './memory-provider.ts';
+import { newMemory, toResult, type AddMemoryOptions, type Memory, type MemoryProvider, type MemoryResult } from './memory-provider.ts';
 import { assertLimit, assertMinScore } from './search-limits.ts';
 
 /** How much is kept in memory. */
@@ -30,9 +30,10 @@ export class InMemoryMemoryProvider implements MemoryProvider {
     this.#index = new LexicalIndex({ maxQueryWords: this.#settings.maxQueryWords });
   }
 
-  async add(content: string, options: { metadata?: JsonObject } = {}): Promise<string> {
+  async add(content: string, options: AddMemoryOptions = {}): Promise<string> {
     this.#assertOpen();
-    const memory = newMemory(this.#deps, content, options.metadata);
+    const memory = newMemory(this.#deps, content, options);
+    if (this.#memories.has(memory.memoryId)) return memory.memoryId;
     this.#memories.set(memory.memoryId, memory);
     this.#index.set(memory.memoryId, memory.content);
     for (const oldest of this.#memories.keys()) {

@@ -3,6 +3,7 @@ export {
   MemoryClosedError,
   MemoryFileNotFoundError,
   MemoryProposalError,
+  MemoryProposalNotFoundError,
   MemoryReadError,
   MemoryVersionConflictError,
   MemoryWriteError,
@@ -13,12 +14,14 @@ export { MemoryStoreOptions } from './versioned-memory-store.ts';
 export { InMemoryMemoryStore } from './in-memory-memory-store.ts';
 export { FileMemoryStore, FileMemoryStoreOptions } from './file/file-memory-store.ts';
 export type { FolderEntry, RootedFolder } from './file/rooted-folder.ts';
-export type { MemoryProvider, MemoryResult } from './memory-provider.ts';
+export type { AddMemoryOptions, MemoryProvider, MemoryResult } from './memory-provider.ts';
+export { renderMemoryFile, renderMemoryResult } from './render-memory.ts';
 export { InMemoryMemoryOptions, InMemoryMemoryProvider } from './in-memory-memory-provider.ts';
 export { FileMemoryProvider, FileMemoryProviderOptions } from './file/file-memory-provider.ts';
+export { FileEmbeddingMemoryOptions, FileEmbeddingMemoryProvider } from './file/file-embedding-memory-provider.ts';
 export { LexicalIndex } from './lexical-index.ts';
 export { splitWords } from './split-words.ts';
-export { aiSdkEmbedder, type AiSdkEmbeddingModel, type Embedder } from './embedding/embedder.ts';
+export type { Embedder } from './embedding/embedder.ts';
 export { EmbeddingMemoryOptions, EmbeddingMemoryProvider } from './embedding/embedding-memory-provider.ts';
 export { AutoAcceptRule, MemoryPolicy } from './proposals/memory-policy.ts';
 export { MemoryProposal, ProposalRecord, ProposalStatus, type ProposalStore } from './proposals/memory-proposal.ts';

@@ -16,6 +16,8 @@ export const MemoryProvenance = z.strictObject({
   proposalId: fact(),
   /** Who accepted it: a person, or `policy`. */
   acceptedBy: fact(),
+  /** The write that made it; see `MemoryWriteOptions.writeId`. */
+  writeId: fact(),
 });
 export type MemoryProvenance = z.input<typeof MemoryProvenance>;
 
@@ -57,6 +59,8 @@ export interface MemoryWriteOptions {
   provenance?: MemoryProvenance;
   /** Write only when the entry is at this version; 0: only when it does not exist. */
   expectedVersion?: number;
+  /** Names this write: of those with one id the first is made, and the others give what it made, as long as its version is kept. */
+  writeId?: string;
 }
 
 /**

@@ -76,9 +76,11 @@ export abstract class VersionedMemoryStore implements MemoryStore {
 
   async write(category: TypedMemoryCategory, name: string, content: string, options: MemoryWriteOptions = {}): Promise<MemoryFile> {
     const mode = options.mode ?? 'overwrite';
-    const provenance = parseProvenance(options.provenance);
+    const { writeId } = options;
+    const provenance = parseProvenance(writeId === undefined ? options.provenance : { ...options.provenance, writeId });
     assertText(content);
-    const written = await this.#advance(category, name, options.expectedVersion, (current, next) => {
+    const before = async () => (writeId === undefined ? undefined : (await this.recorded(category, name)).find((version) => version.provenance.writeId === writeId));
+    const written = await this.#advance(category, name, { before, expectedVersion: options.expectedVersion }, (current, next) => {
       const joined = joinContent(mode, current === undefined || current.isDeleted ? undefined : current.content, content);
       const bytes = Buffer.byteLength(joined);
       if (bytes > this.settings.maxContentBytes) throw new InvalidInputError('content', `${category}/${name} would have ${bytes} bytes; at most ${this.settings.maxContentBytes} are kept in one entry: shorten it, or begin another`);
@@ -89,7 +91,7 @@ export abstract class VersionedMemoryStore implements MemoryStore {
 
   async delete(category: TypedMemoryCategory, name: string, options: { provenance?: MemoryProvenance; forgetVersions?: boolean } = {}): Promise<boolean> {
     const provenance = parseProvenance(options.provenance);
-    const deleted = await this.#advance(category, name, undefined, (current, next) => (current === undefined || current.isDeleted ? undefined : { ...next, content: '', provenance, isDeleted: true }));
+    const deleted = await this.#advance(category, name, {}, (current, next) => (current === undefined || current.isDeleted ? undefined : { ...next, content: '', provenance, isDeleted: true }));
     if (options.forgetVersions === true) {
       const head = await this.#look(category, name);
       if (head !== undefined) await this.#writing(`${category}/${name}`, () => this.forget(category, name, head.recorded - 1));
@@ -138,11 +140,15 @@ export abstract class VersionedMemoryStore implements MemoryStore {
     }
   }
 
-  /** Writes the version that `change` makes of the newest one, again until its number was free; undefined when there is nothing to change. */
+  /**
+   * Writes the version that `change` makes of the newest one, again until its number was free; undefined when there is nothing to change.
+   *
+   * @param conditions.before - gives the version that this very write made when it was tried before
+   */
   async #advance(
     category: TypedMemoryCategory,
     name: string,
-    expectedVersion: number | undefined,
+    { before, expectedVersion }: { before?: () => Promise<MemoryVersion | undefined>; expectedVersion?: number | undefined },
     change: (current: MemoryVersion | undefined, next: Omit<MemoryVersion, 'content' | 'provenance' | 'isDeleted'>) => MemoryVersion | undefined,
   ): Promise<MemoryVersion | undefined> {
     this.#assertOpen();
@@ -150,6 +156,8 @@ export abstract class VersionedMemoryStore implements MemoryStore {
     const entry = `${category}/${name}`;
     for (;;) {
       const head = await this.#writing(entry, () => this.head(category, name));
+      const made = before === undefined ? undefined : await this.#writing(entry, before);
+      if (made !== undefined) return made;
       const current = head?.version;
       const found = current === undefined || current.isDeleted ? 0 : current.version;
       if (expectedVersion !== undefined && found !== expectedVersion) throw new MemoryVersionConflictError(entry, { expected: expectedVersion, found });

@@ -97,6 +97,11 @@ export class ModelStreamBrokenError extends ModelError {
   override readonly retryable = true;
 }
 
+/** The provider answered in good order, but not what was asked for: too few vectors, or vectors that are none. */
+export class ModelAnswerInvalidError extends ModelError {
+  readonly code = 'MODEL_ANSWER_INVALID';
+}
+
 /** The caller's signal ended the call. */
 export class ModelAbortedError extends ModelError {
   readonly code = 'MODEL_ABORTED';

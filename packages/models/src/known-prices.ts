@@ -3,6 +3,7 @@ import type { ModelPrice } from './price-table.ts';
 /** The day on which the built-in prices were last compared with what the providers and their trackers publish. Prices change: override what matters to you. */
 export const pricesAsOf = '2026-11-21';
 
+const embeddingPrice = (input: number): ModelPrice => ({ input, output: 0 });
 const price = (input: number, cachedInput: number, output: number): ModelPrice => ({ input, cachedInput, output });
 
 /**
@@ -46,4 +47,8 @@ export const knownPrices: Readonly<Record<string, ModelPrice>> = {
   'google:gemini-2.5-pro': price(1.25, 0.125, 10),
   'google:gemini-2.5-flash': price(0.3, 0.03, 2.5),
   'google:gemini-2.5-flash-lite': price(0.1, 0.01, 0.4),
+  'openai:text-embedding-3-small': embeddingPrice(0.02),
+  'openai:text-embedding-3-large': embeddingPrice(0.13),
+  'openai:text-embedding-ada-002': embeddingPrice(0.1),
+  'google:gemini-embedding-001': embeddingPrice(0.15),
 };

@@ -6,7 +6,10 @@ import {
   ProcessStatus, ReadyReply, RedeliverReply, RedeliverRequest, ResolveReply, ResolveRequest, RuntimeStatus, ShutdownReply, StartAllReport, StopAllReport,
   StreamUpdate, TriggerList, WaitingEffectList,
 } from './contract/index.ts';
+import type { CallOptions, ContractCall, Query } from './contract-call.ts';
 import { OrchestrationError } from './errors.ts';
+import { memoryCalls } from './memory-calls.ts';
+import { sessionCalls } from './session-calls.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
 
 /** Where the host is and how to speak to it. */
@@ -20,12 +23,6 @@ export interface OrchestrationClientOptions {
   /** Milliseconds a request may take; 30 s when left out. A stream has no limit. */
   timeoutMs?: number;
 }
-
-export interface CallOptions {
-  signal?: AbortSignal;
-}
-
-type Query = Record<string, string | number | undefined>;
 
 /** A typed client of the HTTP API of a Cortex host. Every method rejects with OrchestrationError. */
 export type OrchestrationClient = ReturnType<typeof createOrchestrationClient>;
@@ -50,7 +47,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
     }
   }
 
-  async function call<S extends z.ZodType>(schema: S, method: string, path: string, init: { body?: unknown; query?: Query } & CallOptions = {}): Promise<z.output<S>> {
+  const call: ContractCall = async (schema, method, path, init = {}) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = init.signal === undefined ? timeout : AbortSignal.any([timeout, init.signal]);
     const response = await open(method, path + queryText(init.query), { body: init.body, signal });
@@ -64,7 +61,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       throw new OrchestrationError({ status: response.status, code: 'CONTRACT_BROKEN', message: `${base}${path} answered ${response.status} with something that is not JSON; is it a Cortex host?` }, { cause: error });
     }
     return readReply(schema, body, path);
-  }
+  };
 
   const at = (name: string, rest = '') => `/processes/${encodeURIComponent(name)}${rest}`;
   const control = (name: string, verb: string, call_?: CallOptions) => call(ControlReply, 'POST', at(name, `/${verb}`), call_);
@@ -105,6 +102,8 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       (await call(WaitingEffectList, 'GET', at(name, '/effects'), options_)).effects,
     resolveEffect: (name: string, effectId: string, request: ResolveRequest, options_?: CallOptions): Promise<ResolveReply> =>
       call(ResolveReply, 'POST', at(name, `/effects/${encodeURIComponent(effectId)}/resolve`), { ...options_, body: toDocument(ResolveRequest, request) }),
+    ...memoryCalls(call),
+    ...sessionCalls(call),
     /** What an agent says and does while it runs. Ends when the host closes it or `signal` is aborted. */
     async *stream(name: string, options_: CallOptions = {}): AsyncGenerator<StreamUpdate> {
       const path = at(name, '/stream');

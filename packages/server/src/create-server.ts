@@ -13,8 +13,10 @@ import { effectRoutes } from './routes/effect-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { hookRoutes } from './routes/hook-routes.ts';
 import { journalRoutes } from './routes/journal-routes.ts';
+import { memoryRoutes } from './routes/memory-routes.ts';
 import { processRoutes } from './routes/process-routes.ts';
 import { runtimeRoutes } from './routes/runtime-routes.ts';
+import { sessionRoutes } from './routes/session-routes.ts';
 import { streamRoutes } from './routes/stream-routes.ts';
 import { ServerOptions, type ServerDependencies } from './server-options.ts';
 import { StreamHub } from './stream/stream-hub.ts';
@@ -82,7 +84,7 @@ export function createServer(deps: ServerDependencies, options: ServerOptions): 
 
   app.get('/health', () => ({ status: 'healthy', process_count: deps.runtime.listProcesses().length, durability: settings.durability }));
   void app.register((api, _options, done) => {
-    for (const group of [runtimeRoutes, processRoutes, eventRoutes, effectRoutes, journalRoutes, streamRoutes]) group(api, context);
+    for (const group of [runtimeRoutes, processRoutes, eventRoutes, effectRoutes, journalRoutes, memoryRoutes, sessionRoutes, streamRoutes]) group(api, context);
     done();
   }, { prefix: '/api/v1' });
   void app.register((hooks, _options, done) => {

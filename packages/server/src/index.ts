@@ -1,4 +1,6 @@
 export { createServer, type CortexServer } from './create-server.ts';
 export { ServerOptions, type ServerDependencies } from './server-options.ts';
 export type { RunUpdate, ServedDeadLetter, ServedJournalEntry, ServedProcess, ServedRuntime } from './served-runtime.ts';
+export type { ServedMemory } from './served-memory.ts';
+export type { ServedSessions } from './served-sessions.ts';
 export { HttpError, ServerStartError } from './errors.ts';

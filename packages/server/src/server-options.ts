@@ -2,11 +2,17 @@ import type { Clock, Logger, Random } from '@cortex-runtime/core';
 import type { WebhookRoutes } from '@cortex-runtime/triggers';
 import { z } from 'zod';
 
+import type { ServedMemory } from './served-memory.ts';
 import type { ServedRuntime } from './served-runtime.ts';
+import type { ServedSessions } from './served-sessions.ts';
 
 /** What the server works with. */
 export interface ServerDependencies {
   runtime: ServedRuntime;
+  /** Typed memory; without it there is nothing below `/memory`. */
+  memory?: ServedMemory;
+  /** Conversations; without them there is nothing at `/runtime/sessions`. */
+  sessions?: ServedSessions;
   webhookRoutes: WebhookRoutes;
   clock: Clock;
   random: Random;

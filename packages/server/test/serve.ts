@@ -4,19 +4,21 @@ import { silentLogger } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { createWebhookRoutes, type WebhookRoutes } from '@cortex-runtime/triggers';
 
-import { createServer, type ServerOptions } from '../src/index.ts';
+import { createServer, type ServedMemory, type ServedSessions, type ServerOptions } from '../src/index.ts';
 import { ListedRuntime } from './listed-runtime.ts';
 
 export const token = 'a-token-that-is-long-enough';
 
 /** A server on a free loopback port, closed with the test. */
-export async function serve(given: { runtime?: ListedRuntime; webhookRoutes?: WebhookRoutes; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
+export async function serve(given: { runtime?: ListedRuntime; memory?: ServedMemory; sessions?: ServedSessions; webhookRoutes?: WebhookRoutes; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
   const runtime = given.runtime ?? new ListedRuntime('watcher', 'clerk');
   const webhookRoutes = given.webhookRoutes ?? createWebhookRoutes();
   let shutdowns = 0;
   const server = createServer(
     {
       runtime,
+      ...(given.memory === undefined ? {} : { memory: given.memory }),
+      ...(given.sessions === undefined ? {} : { sessions: given.sessions }),
       webhookRoutes,
       clock: systemClock,
       random: systemRandom,

@@ -5,8 +5,10 @@ export type { SessionQuery, SessionSearchResult, SessionStore, TranscriptQuery }
 export { InMemorySessionStore } from './in-memory-session-store.ts';
 export { FileSessionStore, FileSessionStoreOptions } from './file/file-session-store.ts';
 export { SessionManager, type NewMessage, type RecordedMessage, type SessionManagerDeps, type SessionRequest } from './session-manager.ts';
+export { readEventSession, type EventOfSession, type EventSession, type EventSessionDocument } from './event-session.ts';
 export type { SessionContext } from './session-context.ts';
 export { renderSession, type RenderedSession, type RenderOptions } from './render/render-session.ts';
+export { describeSender } from './render/mark-message.ts';
 export { estimateTokens } from './render/estimate-tokens.ts';
 export { extractiveSummarizer, extractSummary } from './summary/extract-summary.ts';
 export { modelSummarizer } from './summary/model-summarizer.ts';

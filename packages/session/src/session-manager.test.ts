@@ -256,11 +256,11 @@ describe('the tiers of a session', () => {
         yield { type: 'finish', reason: 'stop', usage: { inputTokens: 1, outputTokens: 1, cachedInputTokens: 0 } };
       }),
     });
-    const { manager } = open({ hotWindowSize: 1, warmSummaryThreshold: 3 }, { summarizer });
+    const { manager } = open({ hotWindowSize: 1, warmSummaryThreshold: 3 });
     const sessionId = await talk(manager, 4);
-    await manager.compact(sessionId);
+    await manager.compact(sessionId, { summarizer });
     for (let index = 0; index < 4; index += 1) await manager.recordMessage(sessionId, says('later'));
-    await manager.compact(sessionId);
+    await manager.compact(sessionId, { summarizer });
     expect((await manager.get(sessionId)).summary).toMatchObject({ text: 'summary 2', throughSeq: 7, madeBy: 'model' });
     expect(asked[0]).toContain('| The launch code of the zeppelin is 4711.');
     expect(asked[1]).toContain('[summary of what came before]\n| summary 1');

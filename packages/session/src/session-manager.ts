@@ -184,20 +184,20 @@ export class SessionManager {
   /**
    * Sums up the turns before the hot ones when more than `warmSummaryThreshold` turns are without a summary. Meant for the time after a run: a summary may be a model call.
    *
+   * @param options.summarizer - for this call, in place of that of the manager
    * @returns whether a summary was made
    */
-  async compact(sessionId: string, options: { signal?: AbortSignal } = {}): Promise<boolean> {
+  async compact(sessionId: string, { signal, summarizer = this.#deps.summarizer ?? extractiveSummarizer }: { signal?: AbortSignal; summarizer?: Summarizer } = {}): Promise<boolean> {
     const start = await this.get(sessionId);
     if (!this.#isSummaryDue(start)) return false;
     const { hotWindowSize, maxSummaryChars } = this.#settings;
-    const summarizer = this.#deps.summarizer ?? extractiveSummarizer;
     const throughSeq = start.messageCount - hotWindowSize;
     const from = start.summary?.throughSeq ?? 0;
     let text = start.summary?.text;
     let madeBy: 'model' | 'extraction' = 'extraction';
     for (let afterSeq = from; afterSeq < throughSeq; afterSeq += messagesPerSummary) {
       const messages = await this.#deps.store.messages(sessionId, { afterSeq, untilSeq: Math.min(throughSeq, afterSeq + messagesPerSummary) });
-      const request = { messages, maxChars: maxSummaryChars, ...(text === undefined ? {} : { previous: text }), ...options };
+      const request = { messages, maxChars: maxSummaryChars, ...(text === undefined ? {} : { previous: text }), ...(signal === undefined ? {} : { signal }) };
       ({ text, madeBy } = await summarizer.summarize(request));
     }
     let isMade = false;

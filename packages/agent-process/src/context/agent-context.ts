@@ -1,5 +1,5 @@
-import { assertJsonValue, InvalidInputError, RuntimeBaseError, type JsonObject, type JsonValue } from '@cortex-runtime/core';
-import type { MemoryProvider, MemoryResult } from '@cortex-runtime/memory';
+import { assertJsonValue, InvalidInputError, RuntimeBaseError, type JsonValue } from '@cortex-runtime/core';
+import type { AddMemoryOptions, MemoryProvider, MemoryResult } from '@cortex-runtime/memory';
 
 import type { ContextState, StateRecord } from './context-projection.ts';
 
@@ -127,7 +127,7 @@ export class AgentContext {
   }
 
   /** @returns the memory's id, or undefined without a memory provider */
-  async addMemory(content: string, options: { metadata?: JsonObject } = {}): Promise<string | undefined> {
+  async addMemory(content: string, options: AddMemoryOptions = {}): Promise<string | undefined> {
     return this.#options.memoryProvider?.add(content, options);
   }
 

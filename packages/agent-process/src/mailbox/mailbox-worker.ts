@@ -235,10 +235,9 @@ function resultEntry(pending: PendingEvent, runId: string, invocation: number, o
     status: 'completed',
     duration_ms: durationMs,
     response: outcome.response.slice(0, responseChars),
-    messages: [
-      { role: 'user', content: request.slice(0, responseChars) },
-      { role: 'assistant', content: outcome.response },
-    ],
+    ...(outcome.sessionId === undefined
+      ? { messages: [{ role: 'user', content: request.slice(0, responseChars) }, { role: 'assistant', content: outcome.response }] }
+      : { session_id: outcome.sessionId }),
     turns: outcome.turns,
     tool_calls: outcome.toolCalls,
     usage: { input_tokens: outcome.usage.inputTokens, output_tokens: outcome.usage.outputTokens, cached_input_tokens: outcome.usage.cachedInputTokens },

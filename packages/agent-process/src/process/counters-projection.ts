@@ -55,6 +55,13 @@ export const countersProjection: Projection<CountersState> = {
         state.last_activity = entry.timestamp;
         addRun(state, entry.data as unknown as RunTotals);
         return state;
+      case 'embedding_usage': {
+        const { input_tokens, cost } = entry.data as { input_tokens: number; cost: number | null };
+        state.input_tokens += input_tokens;
+        if (cost === null) state.unpriced_calls += 1;
+        else state.cost += cost;
+        return state;
+      }
       case 'dead_letter':
         if ((entry.data as { counts_as_failure?: boolean }).counts_as_failure !== false) state.consecutive_failures += 1;
         state.last_activity = entry.timestamp;

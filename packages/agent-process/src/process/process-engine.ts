@@ -1,6 +1,8 @@
 import { assertJsonValue, CortexError, describeError, type Logger } from '@cortex-runtime/core';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
+import type { EmbeddingUsage } from '@cortex-runtime/models';
+import { readEventSession } from '@cortex-runtime/session';
 import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
 
 import { AgentContext } from '../context/agent-context.ts';
@@ -10,6 +12,7 @@ import { ProcessState } from '../lifecycle/process-state.ts';
 import { knowsEvent, triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
 import { MailboxWorker } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
+import { embeddingUsageEntry } from './embedding-usage.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveProcess } from './live-process.ts';
 import type { ProcessRecord } from './process-record.ts';
@@ -123,7 +126,7 @@ export class ProcessEngine {
   async start(): Promise<void> {
     const { deps, name, baseDirectory, record, lifecycle } = this.#ports;
     const config = record.config();
-    this.#memory = await deps.createMemory?.(config, { processName: name, baseDirectory });
+    this.#memory = await deps.createMemory?.(config, { processName: name, baseDirectory, onEmbeddingUsage: (usage) => this.#recordUsage(usage) });
     await this.#live.start(config);
     if (lifecycle.state === ProcessState.STARTING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
     this.#heartbeat = this.#createHeartbeat(config);
@@ -167,6 +170,7 @@ export class ProcessEngine {
     if (broken !== undefined) throw new EventRefusedError(name, broken);
     assertJsonValue(event.payload, 'payload');
     assertJsonValue(event.metadata, 'metadata');
+    if (this.#ports.deps.sessions !== undefined) readEventSession(event); // what can not be read is refused here, where its sender is told
     await record.wake();
     if (!acceptingStates.has(lifecycle.state)) throw new EventRefusedError(name, `it is ${lifecycle.state}`);
     const { mailbox } = record.states;
@@ -252,6 +256,14 @@ export class ProcessEngine {
       onLifetime: () => this.#ports.onLifetime(),
       onError: (error) => logger.error({ error: describeError(error) }, 'a heartbeat action failed'),
     });
+  }
+
+  /** A search that was given up can still end when the state has left memory. */
+  #recordUsage(usage: EmbeddingUsage): void {
+    const { record, logger } = this.#ports;
+    const write = () => record.write([embeddingUsageEntry(usage)]);
+    if (record.isAwake) write();
+    else void record.wake().then(write).catch((error: unknown) => logger.warn({ ...usage, error: describeError(error) }, 'what embeddings cost could not be recorded'));
   }
 
   #triggerRecord(triggerId: string): TriggerRecord | undefined {

@@ -28,7 +28,7 @@ export interface RunInput {
 }
 
 export type RunOutcome =
-  | { status: 'completed'; response: string; turns: number; toolCalls: number; usage: ModelUsage; cost: number | null }
+  | { status: 'completed'; response: string; turns: number; toolCalls: number; usage: ModelUsage; cost: number | null; /** Where the exchange is kept instead of in the agent's own conversation. */ sessionId?: string }
   /** Waits until a person has settled these effects; nothing of it is held in memory. */
   | { status: 'parked'; effectIds: string[] };
 

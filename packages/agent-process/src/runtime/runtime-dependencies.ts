@@ -3,9 +3,12 @@ import type { Journal } from '@cortex-runtime/journal';
 import type { JournalConfig } from '@cortex-runtime/journal/config';
 import type { ProcessConfig, ServerConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
-import type { ModelProvider, ModelUsage } from '@cortex-runtime/models';
+import type { EmbeddingUsage, ModelProvider, ModelUsage } from '@cortex-runtime/models';
 import type { Tool, ToolSource } from '@cortex-runtime/plugins';
 import type { CronScheduler, EventSubscriber, MessageSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
+
+import type { TypedMemory } from '../run/memory-tools.ts';
+import type { RunSessions } from '../sessions/run-sessions.ts';
 
 /** Which process a collaborator is made for, and where its relative paths begin. */
 export interface ProcessPlace {
@@ -28,8 +31,12 @@ export interface RuntimeDependencies {
   /** Throws when the model can not be used: unknown provider, missing package, missing key. */
   createModel(config: ProcessConfig, place: ProcessPlace): Promise<ModelProvider>;
   createToolSource(name: string, config: ServerConfig, place: ProcessPlace & { toolTimeoutMs: number }): ToolSource;
-  /** Long-term memory that a configuration asks for; undefined for none. */
-  createMemory?(config: ProcessConfig, place: ProcessPlace): Promise<MemoryProvider | undefined>;
+  /** Long-term memory that a configuration asks for; undefined for none. What its embeddings cost is told to `onEmbeddingUsage`, which records it. */
+  createMemory?(config: ProcessConfig, place: ProcessPlace & { onEmbeddingUsage: (usage: EmbeddingUsage) => void }): Promise<MemoryProvider | undefined>;
+  /** Typed memory, for agents whose `memory_access` names categories of it. */
+  typedMemory?: TypedMemory;
+  /** Conversations, for events that belong to one (see `readEventSession`); without them such an event is one like any other. */
+  sessions?: RunSessions;
   /** In-process tools that every agent gets. */
   tools?: readonly Tool[];
   /** USD of one model call; undefined when the model has no known price. */

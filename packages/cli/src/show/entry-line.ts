@@ -27,13 +27,19 @@ function summaryOf({ entryType, data }: ShownEntry): string {
     case 'invocation_start':
       return `run ${text('invocation')}  attempt ${text('attempt')}${facts['resumed'] === undefined ? '' : '  goes on'}`;
     case 'llm_call':
-      return `turn ${text('turn')}  ${text('model')}`;
+      return `${text('purpose') || `turn ${text('turn')}`}  ${text('model')}`;
     case 'llm_result':
       return text('error') || `${Array.isArray(facts['tool_calls']) && facts['tool_calls'].length > 0 ? `${counted(facts['tool_calls'].length, 'tool call')}  ` : ''}${text('text')}`;
     case 'tool_call':
       return `${text('tool')}  ${text('args')}`;
     case 'tool_result':
       return `${text('tool')}  ${facts['is_error'] === true ? 'failed: ' : ''}${text('content')}`;
+    case 'effect_intent':
+      return `${text('name')}  ${text('input')}`;
+    case 'effect_outcome':
+      return `${text('effect_id')}  ${text('error') || text('result')}`;
+    case 'embedding_usage':
+      return `${text('input_tokens')} tokens  ${text('model')}`;
     case 'effect_unknown':
       return `${text('effect_id')}  ${text('name')}: ${text('reason')}`;
     case 'effect_resolved':

@@ -58,7 +58,7 @@ triggers:
 world:                                    # its state at the first start
   orders_seen: 0
 memory:
-  provider: in_memory
+  provider: in_memory                     # in_memory, file, postgres or embedding
   max: 5
   min_score: 0.2
   auto_store: false
@@ -66,6 +66,8 @@ context:
   writable_keys: []                       # state it may write; empty is all
   env_prefix: AGENT_                      # environment variables it may see
   conversation_max_messages: 100          # 0 is unlimited
+  session_max_tokens: 4000                # of a conversation, for events that belong to one
+  memory_access: { read: [], propose: [], write: [] }   # categories of typed memory
   file_mounts: {}
 
 # --- What survives a crash -----------------------------------------------------------------------

@@ -1,10 +1,12 @@
-import { InvalidInputError, type Clock, type IdGenerator, type JsonObject } from '@cortex-runtime/core';
+import type { Clock, IdGenerator } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { MemoryClosedError } from '../errors.ts';
-import { newMemory, toResult, type Memory, type MemoryProvider, type MemoryResult } from '../memory-provider.ts';
+import { newMemory, type AddMemoryOptions, type MemoryProvider, type MemoryResult } from '../memory-provider.ts';
 import { assertLimit, assertMinScore } from '../search-limits.ts';
 import type { Embedder } from './embedder.ts';
+import { rankMemories, type EmbeddedMemory } from './rank-memories.ts';
+import { embedUnits } from './unit-vector.ts';
 
 /** How much is kept in memory. */
 export const EmbeddingMemoryOptions = z.strictObject({
@@ -13,12 +15,12 @@ export const EmbeddingMemoryOptions = z.strictObject({
 });
 export type EmbeddingMemoryOptions = z.input<typeof EmbeddingMemoryOptions>;
 
-/** Long-term memory by meaning, in this process: the score is the cosine of the angle between query and memory; what points away is not found. */
+/** Long-term memory by meaning, in this process, gone when it ends: the score is the cosine of the angle between query and memory; what points away is not found. */
 export class EmbeddingMemoryProvider implements MemoryProvider {
   readonly #deps: { embedder: Embedder; createId: IdGenerator; clock: Clock };
   readonly #maxMemories: number;
   /** Oldest first, with vectors of length 1. */
-  readonly #memories = new Map<string, { memory: Memory; vector: Float32Array }>();
+  readonly #memories = new Map<string, EmbeddedMemory>();
   #isClosed = false;
 
   constructor(deps: { embedder: Embedder; createId: IdGenerator; clock: Clock }, options: EmbeddingMemoryOptions = {}) {
@@ -26,10 +28,11 @@ export class EmbeddingMemoryProvider implements MemoryProvider {
     this.#maxMemories = EmbeddingMemoryOptions.parse(options).maxMemories;
   }
 
-  async add(content: string, options: { metadata?: JsonObject } = {}): Promise<string> {
+  async add(content: string, options: AddMemoryOptions = {}): Promise<string> {
     this.#assertOpen();
-    const memory = newMemory(this.#deps, content, options.metadata);
-    const vector = await this.#embed(content);
+    const memory = newMemory(this.#deps, content, options);
+    if (this.#memories.has(memory.memoryId)) return memory.memoryId;
+    const [vector = new Float32Array()] = await embedUnits(this.#deps.embedder, [content]);
     this.#assertOpen();
     this.#memories.set(memory.memoryId, { memory, vector });
     for (const oldest of this.#memories.keys()) {
@@ -44,13 +47,8 @@ export class EmbeddingMemoryProvider implements MemoryProvider {
     assertLimit(limit);
     assertMinScore(minScore);
     if (query.trim() === '' || this.#memories.size === 0) return [];
-    const wanted = await this.#embed(query);
-    return [...this.#memories.values()]
-      .map(({ memory, vector }) => ({ memory, score: Math.min(1, dotProduct(wanted, vector)) }))
-      .filter(({ score }) => score > 0 && score >= minScore)
-      .sort((a, b) => b.score - a.score)
-      .slice(0, limit)
-      .map(({ memory, score }) => toResult(memory, score));
+    const [wanted = new Float32Array()] = await embedUnits(this.#deps.embedder, [query]);
+    return rankMemories(this.#memories.values(), wanted, { limit, minScore });
   }
 
   async delete(memoryId: string): Promise<boolean> {
@@ -63,21 +61,7 @@ export class EmbeddingMemoryProvider implements MemoryProvider {
     this.#memories.clear();
   }
 
-  async #embed(text: string): Promise<Float32Array> {
-    const [vector] = await this.#deps.embedder.embed([text]);
-    const length = Math.hypot(...(vector ?? []));
-    if (vector === undefined || !Number.isFinite(length)) throw new InvalidInputError('embedding', `${this.#deps.embedder.modelId} gave no vector of finite numbers`);
-    return Float32Array.from(vector, (each) => (length === 0 ? 0 : each / length));
-  }
-
   #assertOpen(): void {
     if (this.#isClosed) throw new MemoryClosedError();
   }
-}
-
-function dotProduct(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) throw new InvalidInputError('embedding', `vectors of ${a.length} and ${b.length} numbers can not be compared; one memory needs one embedding model`);
-  let sum = 0;
-  for (let index = 0; index < a.length; index += 1) sum += (a[index] ?? 0) * (b[index] ?? 0);
-  return sum;
 }

@@ -3,7 +3,7 @@ import { MemoryProvenance, type MemoryVersion } from '../memory-store.ts';
 /** What stands in the front matter of a memory's file, where it is known. */
 export type MemoryDocument = Pick<MemoryVersion, 'content'> & Partial<Pick<MemoryVersion, 'version' | 'createdAt' | 'updatedAt' | 'provenance' | 'isDeleted'>>;
 
-const provenanceFields = { agent: 'agent', runId: 'run', source: 'source', proposalId: 'proposal', acceptedBy: 'accepted_by' } as const;
+const provenanceFields = { agent: 'agent', runId: 'run', source: 'source', proposalId: 'proposal', acceptedBy: 'accepted_by', writeId: 'write_id' } as const;
 
 /** Markdown with front matter. Texts are quoted as in JSON, which YAML reads as well. */
 export function formatMemoryDocument(version: MemoryVersion): string {

@@ -2,7 +2,7 @@ import type { Clock, IdGenerator, JsonObject } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { MemoryClosedError } from '../errors.ts';
-import { newMemory, type MemoryProvider, type MemoryResult } from '../memory-provider.ts';
+import { newMemory, type AddMemoryOptions, type MemoryProvider, type MemoryResult } from '../memory-provider.ts';
 import { assertLimit, assertMinScore } from '../search-limits.ts';
 import { splitWords } from '../split-words.ts';
 import { assertIdentifier, indexedWords, migrate, type PostgresPool } from './postgres-pool.ts';
@@ -43,10 +43,10 @@ export class PostgresMemoryProvider implements MemoryProvider {
     return provider;
   }
 
-  async add(content: string, options: { metadata?: JsonObject } = {}): Promise<string> {
+  async add(content: string, options: AddMemoryOptions = {}): Promise<string> {
     this.#assertOpen();
-    const memory = newMemory(this.#deps, content, options.metadata);
-    await this.#deps.pool.query(`insert into ${this.#table} (scope, memory_id, content, metadata, updated_at, words) values ($1, $2, $3, $4, $5, $6)`, [
+    const memory = newMemory(this.#deps, content, options);
+    await this.#deps.pool.query(`insert into ${this.#table} (scope, memory_id, content, metadata, updated_at, words) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`, [
       this.#settings.scope, memory.memoryId, memory.content, JSON.stringify(memory.metadata), memory.createdAt, indexedWords(splitWords(content)),
     ]);
     return memory.memoryId;

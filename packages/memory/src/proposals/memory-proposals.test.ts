@@ -92,6 +92,18 @@ describe.each([
     expect((await proposals.get(written.proposalId))?.writtenVersion).toBe(1);
   });
 
+  it('has a proposal once that is made again under its id, also when it was decided meanwhile', async () => {
+    const { store, box } = await open({ maxPending: 1 });
+    const propose = () => box.propose(moon, { agent: 'forge' }, { proposalId: 'p-1' });
+    const first = await propose();
+    expect(await propose()).toEqual(first);
+    expect(await box.pending()).toHaveLength(1);
+    await box.accept('p-1', { by: 'ann' });
+    expect(await propose()).toMatchObject({ ok: true, record: { proposalId: 'p-1', status: 'accepted' } });
+    expect((await store.read('facts', 'moon')).version).toBe(1);
+    await expect(box.propose(moon, {}, { proposalId: '../x' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
   // mesh-runtime section 9, row 27
   it('refuses unsafe names, unknown categories, blank and long contents, and too many, and says why', async () => {
     const { box, propose } = await open({ maxProposalBytes: 100, maxPending: 1 });

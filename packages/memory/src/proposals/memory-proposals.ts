@@ -1,7 +1,7 @@
 import { InvalidInputError, type Clock, type IdGenerator } from '@cortex-runtime/core';
 import type { z } from 'zod';
 
-import { MemoryProposalError, MemoryVersionConflictError } from '../errors.ts';
+import { MemoryProposalError, MemoryProposalNotFoundError, MemoryVersionConflictError } from '../errors.ts';
 import { assertTypedEntry, type TypedMemoryCategory } from '../memory-category.ts';
 import type { MemoryProvenance, MemoryStore } from '../memory-store.ts';
 import { isAutoAccepted, MemoryPolicy } from './memory-policy.ts';
@@ -33,8 +33,17 @@ export class MemoryProposals {
     this.#policy = MemoryPolicy.parse(policy);
   }
 
-  /** Takes a proposal in. What is wrong with it is told, not thrown: a model wrote it. */
-  async propose(proposal: MemoryProposal, provenance: MemoryProvenance): Promise<ProposalOutcome> {
+  /**
+   * Takes a proposal in. What is wrong with it is told, not thrown: a model wrote it.
+   *
+   * @param options.proposalId - 1 to 64 lower-case letters, digits and hyphens; made when left out. A proposal that is made again under its id is there once
+   * @throws InvalidInputError when the id is none
+   */
+  async propose(proposal: MemoryProposal, provenance: MemoryProvenance, options: { proposalId?: string } = {}): Promise<ProposalOutcome> {
+    const { proposalId = this.#deps.createId() } = options;
+    if (!/^[0-9a-z-]{1,64}$/.test(proposalId)) throw new InvalidInputError('proposalId', `must be 1 to 64 lower-case letters, digits and hyphens, got ${JSON.stringify(proposalId).slice(0, 120)}`);
+    const known = options.proposalId === undefined ? undefined : await this.#deps.proposals.get(proposalId);
+    if (known !== undefined) return { ok: true, record: known };
     const problem = this.#problemOf(proposal);
     if (problem !== undefined) return { ok: false, reason: problem };
     const basedOnVersion = await this.#versionOf(proposal);
@@ -44,10 +53,10 @@ export class MemoryProposals {
       return { ok: false, reason: `${this.#policy.maxPending} proposals wait for review already` };
     }
     const record: ProposalRecord = {
-      v: 1, proposalId: this.#deps.createId(), revision: 1, proposal, provenance, status: ProposalStatus.PENDING, basedOnVersion, proposedAt: this.#deps.clock.now(),
+      v: 1, proposalId, revision: 1, proposal, provenance, status: ProposalStatus.PENDING, basedOnVersion, proposedAt: this.#deps.clock.now(),
     };
     await this.#deps.proposals.put(record);
-    return { ok: true, record: isAccepted ? await this.accept(record.proposalId, { by: 'policy' }) : record };
+    return { ok: true, record: isAccepted ? await this.accept(proposalId, { by: 'policy' }) : record };
   }
 
   /** Proposals that wait for a person, oldest first. */
@@ -59,16 +68,14 @@ export class MemoryProposals {
    * Writes a proposal to memory. Accepting what is accepted already returns its record.
    *
    * @returns the record; its status is `conflict` when the entry has changed since it was proposed, and then nothing was written
-   * @throws MemoryProposalError when it is not there or was rejected
+   * @throws MemoryProposalNotFoundError; MemoryProposalError when it was rejected
    */
   async accept(proposalId: string, { by }: { by: string }): Promise<ProposalRecord> {
     const record = await this.#decide(proposalId, { status: ProposalStatus.ACCEPTED, decidedBy: by });
     return this.#write(record);
   }
 
-  /**
-   * @throws MemoryProposalError when it is not there or was accepted
-   */
+  /** @throws MemoryProposalNotFoundError; MemoryProposalError when it was accepted */
   async reject(proposalId: string, { by, reason }: { by: string; reason?: string }): Promise<ProposalRecord> {
     return this.#decide(proposalId, { status: ProposalStatus.REJECTED, decidedBy: by, ...(reason === undefined ? {} : { reason }) });
   }
@@ -83,7 +90,7 @@ export class MemoryProposals {
   async #decide(proposalId: string, decision: Pick<ProposalRecord, 'status' | 'decidedBy'> & { reason?: string }): Promise<ProposalRecord> {
     for (;;) {
       const record = await this.#deps.proposals.get(proposalId);
-      if (record === undefined) throw new MemoryProposalError(proposalId, 'is not there; list what is pending');
+      if (record === undefined) throw new MemoryProposalNotFoundError(proposalId);
       if (record.status === decision.status || (record.status === ProposalStatus.CONFLICT && decision.status === ProposalStatus.ACCEPTED)) return record;
       if (record.status !== ProposalStatus.PENDING) throw new MemoryProposalError(proposalId, `is ${record.status} already, by ${record.decidedBy ?? 'somebody'}`);
       const decided: ProposalRecord = { ...record, ...decision, revision: record.revision + 1, decidedAt: this.#deps.clock.now() };

@@ -70,6 +70,15 @@ export function describeMemoryProviderContract(name: string, open: () => Promise
       expect((await memory.search('same words')).map(({ memoryId }) => memoryId).toSorted()).toEqual([first, second].toSorted());
     });
 
+    promise('adds a memory once that is added again under its id', async (memory) => {
+      const added = await Promise.all([1, 2, 3].map(() => memory.add('pay the baker', { memoryId: 'run-1-Reply' })));
+      expect(added).toEqual(['run-1-Reply', 'run-1-Reply', 'run-1-Reply']);
+      await memory.add('something else', { memoryId: 'run-1-Reply' });
+      expect((await memory.search('pay the baker', { limit: 10 })).map(({ memoryId, content }) => [memoryId, content])).toEqual([['run-1-Reply', 'pay the baker']]);
+      expect(await memory.search('something else')).toEqual([]);
+      for (const memoryId of ['', '../x', 'a b', 'a_b', 'x'.repeat(101)]) await expect(memory.add('x', { memoryId }), memoryId).rejects.toBeInstanceOf(InvalidInputError);
+    });
+
     promise('forgets what is deleted, and says whether it was there', async (memory) => {
       const id = await memory.add('a secret wish');
       await memory.add('another wish');

@@ -96,6 +96,17 @@ export function describeMemoryStoreContract(name: string, open: () => Promise<Me
       expect((await store.write('projects', 'cortex', 'two', { expectedVersion: 1 })).version).toBe(2);
     });
 
+    promise('makes a write once that is made again under its id', async (store) => {
+      const add = (line: string, writeId: string) => store.write('context', 'log', line, { mode: 'append', writeId, provenance: { agent: 'forge' } });
+      const first = await add('one', 'run-1/2/0');
+      expect(first.provenance).toMatchObject({ agent: 'forge', writeId: 'run-1/2/0' });
+      await add('two', 'run-1/2/1');
+      expect(await add('one', 'run-1/2/0')).toEqual(first);
+      expect(await store.write('context', 'log', 'x', { writeId: 'run-1/2/0', expectedVersion: 7 })).toEqual(first);
+      await Promise.all([1, 2, 3, 4].map(() => add('three', 'run-1/3/0')));
+      expect(await store.read('context', 'log')).toMatchObject({ content: 'one\ntwo\nthree', version: 3 });
+    });
+
     promise('loses no addition of those who write at once, and lets one of them create', async (store) => {
       const lines = Array.from({ length: 12 }, (_, index) => `line ${index}`);
       await Promise.all(lines.map((line) => store.write('context', 'log', line, { mode: 'append' })));

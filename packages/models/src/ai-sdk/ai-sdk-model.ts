@@ -1,9 +1,10 @@
-import { jitteredBackoffMs, sleep, type JsonObject } from '@cortex-runtime/core';
+import type { JsonObject } from '@cortex-runtime/core';
 import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart, LanguageModelV3Usage, SharedV3ProviderOptions } from '@ai-sdk/provider';
 
-import { ModelAbortedError, ModelError, ModelRateLimitedError, ModelStreamBrokenError, ModelTimeoutError, ModelUnavailableError } from '../errors.ts';
+import { ModelStreamBrokenError } from '../errors.ts';
 import type { ModelChunk, ModelFinishReason, ModelProvider, ModelRequest, ModelUsage } from '../model-provider.ts';
-import type { ModelProviderDeps, ModelProviderSettings } from '../provider-options.ts';
+import type { ModelProviderSettings } from '../provider-options.ts';
+import { startAttempt, waitToRetry, type Attempt, type AttemptDeps } from './attempt.ts';
 import { modelPrompt, modelTools, readToolArguments } from './model-prompt.ts';
 import { modelErrorFrom } from './provider-error.ts';
 
@@ -26,40 +27,24 @@ export interface AiSdkModelTraits {
   returnsToolCallMetadata?: boolean;
 }
 
-/** One attempt: a call of the provider with its own deadline. */
-interface Attempt {
-  /** Whether any part of an answer has come; from then on nothing is tried again. */
-  hasBegun: boolean;
-  controller: AbortController;
-  /** Rejects when the caller aborts or the time is up. */
-  ended: Promise<never>;
-  stop(): void;
-}
-
 /**
  * A model of the Vercel AI SDK. It calls the provider's own `doStream`: one request, one answer, no tool loop of its own.
  *
  * Tool calls are held back until the provider has ended the answer with a reason, so none is delivered from a stream that was cut,
  * also when the cut looks like a proper end of the body.
  */
-export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'logger'>, languageModel: AiSdkLanguageModel, traits: AiSdkModelTraits, settings: ModelProviderSettings): ModelProvider {
+export function aiSdkModel(deps: AttemptDeps, languageModel: AiSdkLanguageModel, traits: AiSdkModelTraits, settings: ModelProviderSettings): ModelProvider {
   const model = languageModel as LanguageModelV3;
   const { modelId, secrets } = traits;
 
   async function* stream(request: ModelRequest): AsyncGenerator<ModelChunk> {
     for (let retries = 0; ; retries += 1) {
-      const attempt = startAttempt(request.signal);
+      const attempt = startAttempt(deps.clock, modelId, settings.timeoutMs, request.signal);
       try {
         yield* answer(request, attempt);
         return;
       } catch (thrown) {
-        const error = thrown instanceof ModelError ? thrown : modelErrorFrom(thrown, { modelId, hasBegun: attempt.hasBegun, now: deps.clock.now(), secrets });
-        const waitMs = mayRetry(error, attempt, retries);
-        if (waitMs === undefined) throw error;
-        deps.logger.warn({ modelId, code: error.code, status: error.status, retry: retries + 1, waitMs }, 'model call failed; trying again');
-        await sleep(deps.clock, waitMs, request.signal).catch(() => {
-          throw aborted(request.signal);
-        });
+        await waitToRetry(deps, thrown, { modelId, secrets, attempt, retries, signal: request.signal }, settings);
       } finally {
         attempt.stop();
       }
@@ -67,7 +52,7 @@ export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'l
   }
 
   async function* answer(request: ModelRequest, attempt: Attempt): AsyncGenerator<ModelChunk> {
-    const { stream: parts } = await Promise.race([attempt.ended, model.doStream(callOptions(request, attempt.controller.signal))]);
+    const { stream: parts } = await Promise.race([attempt.ended, model.doStream(callOptions(request, attempt.signal))]);
     const reader = parts.getReader();
     const toolCalls: Extract<LanguageModelV3StreamPart, { type: 'tool-call' }>[] = [];
     let responseId: string | undefined;
@@ -138,44 +123,6 @@ export function aiSdkModel(deps: Pick<ModelProviderDeps, 'clock' | 'random' | 'l
     if (!read.ok) return { type: 'invalid_tool_call', toolCall: { id: call.toolCallId, name: call.toolName, rawArguments: call.input.slice(0, 2_000), problem: read.problem } };
     const metadata = traits.returnsToolCallMetadata === true && call.providerMetadata !== undefined ? { providerMetadata: call.providerMetadata as JsonObject } : {};
     return { type: 'tool_call', toolCall: { id: call.toolCallId, name: call.toolName, arguments: read.value, ...metadata } };
-  }
-
-  function startAttempt(signal: AbortSignal | undefined): Attempt {
-    const controller = new AbortController();
-    let fail: (error: ModelError) => void = () => undefined;
-    const ended = new Promise<never>((_resolve, reject) => {
-      fail = (error) => {
-        reject(error);
-        controller.abort(error);
-      };
-    });
-    ended.catch(() => undefined);
-    const onAbort = () => fail(aborted(signal));
-    const timer = deps.clock.setTimer(settings.timeoutMs, () => fail(new ModelTimeoutError(modelId, `${modelId} did not answer within ${settings.timeoutMs} ms`)));
-    if (signal?.aborted === true) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    return {
-      hasBegun: false,
-      controller,
-      ended,
-      stop() {
-        timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-        controller.abort();
-      },
-    };
-  }
-
-  function aborted(signal: AbortSignal | undefined): ModelAbortedError {
-    return new ModelAbortedError(modelId, `the call of ${modelId} was aborted`, { cause: signal?.reason });
-  }
-
-  /** Milliseconds to wait, or undefined when the error is for the caller. */
-  function mayRetry(error: ModelError, attempt: Attempt, retries: number): number | undefined {
-    if (attempt.hasBegun || retries >= settings.maxRetries) return undefined;
-    if (!(error instanceof ModelRateLimitedError || error instanceof ModelUnavailableError)) return undefined;
-    if (error.retryAfterMs !== undefined) return error.retryAfterMs <= settings.retryMaxMs ? error.retryAfterMs : undefined;
-    return jitteredBackoffMs(retries + 1, { baseMs: settings.retryBaseMs, maxMs: settings.retryMaxMs }, deps.random);
   }
 
   return { modelId, isLanguageModel: true, stream };

@@ -5,4 +5,6 @@ export { LogsReply, RuntimeStatus, ShutdownReply, StartAllReport, StopAllReport 
 export { ClearDeadLettersReply, DeadLetterList, InjectReply, InjectRequest, RedeliverReply, RedeliverRequest } from './events-contract.ts';
 export { EffectResolution, ResolveReply, ResolveRequest, WaitingEffectList } from './effects-contract.ts';
 export { JournalEntryReply, JournalReply, JournalRequest } from './journal-contract.ts';
+export { AcceptProposalRequest, MemoryEntryList, MemoryEntryReply, MemoryProposalList, MemoryProposalReply, RejectProposalRequest } from './memory-contract.ts';
+export { SessionList, SessionReply, SessionsRequest, TranscriptReply, TranscriptRequest } from './sessions-contract.ts';
 export { StreamUpdate } from './stream-contract.ts';

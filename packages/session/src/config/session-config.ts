@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** How much of a conversation is shown as it was said, and when the rest is summed up. A turn is a message of the transcript, whoever wrote it. */
 export const SessionConfig = z
   .strictObject({
-    memoryBasePath: z.string().min(1).default('~/.cortex/memory').describe('Folder of the memories that belong to a domain; the host opens it, CORTEX_MEMORY_PATH overrides it.'),
+    memoryBasePath: z.string().min(1).default('~/.cortex/memory').describe('Folder of the memories that belong to a domain, for programs that open it themselves; the host takes CORTEX_MEMORY_PATH, or the folder memory of its data directory.'),
     hotWindowSize: z.int().min(1).max(1_000).default(20).describe('Newest turns that are kept verbatim.'),
     warmSummaryThreshold: z.int().min(2).max(10_000).default(50).describe('Turns without a summary after which all but the hot ones are summed up.'),
     maxSummaryChars: z.int().min(200).max(100_000).default(4_000).describe('The longest warm summary, in characters.'),

@@ -1,14 +1,18 @@
-import { InvalidInputError } from '@cortex-runtime/core';
+import { InvalidInputError, markText } from '@cortex-runtime/core';
+import { renderMemoryFile } from '@cortex-runtime/memory';
 
 import type { SessionContext } from '../session-context.ts';
+import type { SessionMessage } from '../session.ts';
 import { estimateTokens } from './estimate-tokens.ts';
-import { markMessage, markText, quoteName } from './mark-text.ts';
+import { markMessage } from './mark-message.ts';
 
 export interface RenderOptions {
   /** Tokens of the text at most. */
   maxTokens: number;
   /** The message that is to be answered; it is shown last, and first of all. */
   currentMessageId?: string;
+  /** The current message stands elsewhere in the prompt: it is not shown here, and not counted as missing. */
+  isCurrentApart?: boolean;
   /** Counts the tokens of a text as the model does. */
   countTokens?: (text: string) => number;
 }
@@ -41,7 +45,8 @@ const opening =
  *
  * @throws InvalidInputError when `maxTokens` has no room for the opening and a cut message
  */
-export function renderSession(context: SessionContext, { maxTokens, currentMessageId, countTokens = estimateTokens }: RenderOptions): RenderedSession {
+export function renderSession(given: SessionContext, { maxTokens, currentMessageId, isCurrentApart = false, countTokens = estimateTokens }: RenderOptions): RenderedSession {
+  const context = isCurrentApart && currentMessageId !== undefined ? withoutMessage(given, currentMessageId) : given;
   const wanted = blocksByImportance(context, currentMessageId);
   const current = wanted[0]?.seq !== undefined && currentMessageId !== undefined && isCurrent(context, currentMessageId) ? wanted.shift() : undefined;
   const chosen: Block[] = [];
@@ -75,6 +80,19 @@ export function renderSession(context: SessionContext, { maxTokens, currentMessa
 const summaryOrder = -2;
 const memoryOrder = -3;
 
+/** The context of somebody who has read the message elsewhere. */
+function withoutMessage(context: SessionContext, messageId: string): SessionContext & { readElsewhere?: number } {
+  const isOther = (message: SessionMessage) => message.messageId !== messageId;
+  const seq = [...context.warmMessages, ...context.hotMessages].find((message) => !isOther(message))?.seq;
+  return {
+    ...context,
+    hotMessages: context.hotMessages.filter(isOther),
+    warmMessages: context.warmMessages.filter(isOther),
+    recalled: context.recalled.filter(({ message }) => isOther(message)),
+    ...(seq === undefined ? {} : { readElsewhere: seq }),
+  };
+}
+
 function isCurrent(context: SessionContext, messageId: string): boolean {
   return context.hotMessages.some((message) => message.messageId === messageId);
 }
@@ -88,17 +106,17 @@ function blocksByImportance(context: SessionContext, currentMessageId: string | 
   const found = recalled.map(({ message }) => ({ order: summaryOrder + message.seq / 1e9, text: markMessage(message, ', found again') }));
   const known = memories.map((memory, index) => ({
     order: memoryOrder + index / 1_000,
-    text: `[memory ${memory.category}/${memory.name}, version ${memory.version}, from ${quoteName(memory.provenance.source ?? memory.provenance.agent ?? 'unknown')}]\n${markText(memory.content)}`,
+    text: renderMemoryFile(memory),
   }));
   return [...current, ...hot, ...summary, ...found, ...known, ...warmMessages.toReversed().map(turn)];
 }
 
-function assemble(context: SessionContext, blocks: readonly Block[]): Pick<RenderedSession, 'text' | 'shown' | 'omittedCount'> {
+function assemble(context: SessionContext & { readElsewhere?: number }, blocks: readonly Block[]): Pick<RenderedSession, 'text' | 'shown' | 'omittedCount'> {
   const ordered = blocks.toSorted((a, b) => a.order - b.order);
   const turns = ordered.flatMap(({ seq }) => seq ?? []).sort((a, b) => a - b);
   const isSummaryShown = ordered.some(({ order }) => order === summaryOrder);
   const summed = isSummaryShown ? (context.session.summary?.throughSeq ?? 0) : 0;
-  const omittedCount = context.messageCount - new Set([...turns.filter((seq) => seq > summed), ...Array.from({ length: summed }, (_, index) => index + 1)]).size;
+  const omittedCount = context.messageCount - new Set([...[...turns, context.readElsewhere ?? 0].filter((seq) => seq > summed), ...Array.from({ length: summed }, (_, index) => index + 1)]).size;
   const note = omittedCount === 0 ? [] : [`[${omittedCount} messages of this conversation are not shown; they can be searched]`];
   const before = ordered.filter(({ order }) => order < 0);
   const after = ordered.filter(({ order }) => order >= 0);

@@ -1,7 +1,7 @@
-import { describeError, silentLogger, type Logger } from '@cortex-runtime/core';
+import { describeError, markText, silentLogger, type Logger } from '@cortex-runtime/core';
 import type { ModelProvider } from '@cortex-runtime/models';
 
-import { markMessage, markText } from '../render/mark-text.ts';
+import { markMessage } from '../render/mark-message.ts';
 import { extractSummary } from './extract-summary.ts';
 import type { Summarizer, Summary, SummaryRequest } from './summarizer.ts';
 

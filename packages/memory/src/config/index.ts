@@ -1,0 +1,1 @@
+export { MemoryAccess } from './memory-access.ts';
