@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@cortex-runtime/core';
+import { InvalidInputError, type Clock, type Timer } from '@cortex-runtime/core';
 
 import { BusClosedError } from './errors.ts';
 import { type HeldDelivery, type Holder, type Settlements } from './held-delivery.ts';
@@ -19,7 +19,7 @@ export interface SubscriptionHost {
 export class HeldSubscription implements Subscription, Holder {
   readonly streams: readonly string[];
   readonly group: string;
-  readonly maxInFlight: number;
+  #maxInFlight: number;
   readonly order: 'fair' | 'priority';
   readonly takesExhausted: boolean;
   readonly settlements: Settlements;
@@ -43,7 +43,7 @@ export class HeldSubscription implements Subscription, Holder {
     this.#host = host;
     this.streams = streams;
     this.group = options.group;
-    this.maxInFlight = options.maxInFlight;
+    this.#maxInFlight = options.maxInFlight;
     this.order = options.order;
     this.takesExhausted = options.takesExhausted;
     this.settlements = host.settlements;
@@ -56,7 +56,13 @@ export class HeldSubscription implements Subscription, Holder {
 
   /** How many more messages it takes. */
   get free(): number {
-    return this.#state === 'running' ? this.maxInFlight - this.#held : 0;
+    return this.#state === 'running' ? this.#maxInFlight - this.#held : 0;
+  }
+
+  limit(maxInFlight: number): void {
+    if (!Number.isInteger(maxInFlight) || maxInFlight < 0) throw new InvalidInputError('maxInFlight', `must be a whole number of at least 0, got ${String(maxInFlight)}`);
+    this.#maxInFlight = maxInFlight;
+    if (this.free > 0) this.#host.wanted(this);
   }
 
   holds(stream: string, msgId: string): boolean {

@@ -13,7 +13,7 @@ const builders = [
 ] as const satisfies readonly OneArgument[];
 const keys = [
   'resultsStream', 'eventsStream', 'meshSyncResultsStream', 'outcomesStream', 'outcomeCollectorCursor', 'plansAllSet', 'plansActiveSet', 'scheduleConfigChanged', 'schedulerLivenessKey', 'schedulerLeaderLeaseKey', 'heartbeatStream',
-  'fleetUpdateResultsStream', 'agentsKey',
+  'fleetUpdateResultsStream', 'agentsKey', 'acceptedStream',
 ] as const satisfies readonly Plain[];
 
 const awkward = fc.constantFrom('all', 'active', 'decision', 'results', 'agent', 'status', 'skill', 'typed', 'sync', 'recent', 'urgent', 'normal', 'agent:forge', 'x:status', 'tasks', 'eng', 'forge', 'skill:x', 'typed:people:x', 'sync:forge', 'a', '-', '..', '');

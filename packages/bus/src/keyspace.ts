@@ -8,7 +8,7 @@ const root = 'cortex';
 /** Words that follow `cortex:` in keys of the fleet. An organisation of that name would share keys with the fleet. */
 const reserved = new Set([
   'tasks', 'results', 'events', 'responded', 'thread', 'session', 'domain', 'mesh', 'workspace', 'outcomes', 'outcome-collector', 'plans', 'schedule', 'workflow',
-  'heartbeat', 'agent', 'agents', 'channel', 'topic', 'approval', 'vault', 'config', 'fleet', 'idle-dispatch', 'ci-reserved', 'tenant', 'bus', 'cortex',
+  'heartbeat', 'agent', 'agents', 'channel', 'topic', 'accepted', 'approval', 'vault', 'config', 'fleet', 'idle-dispatch', 'ci-reserved', 'tenant', 'bus', 'cortex',
 ]);
 
 /**
@@ -181,6 +181,10 @@ export class Keyspace {
   /** What agents say on a channel that another process holds. */
   channelStream(channel: string): string {
     return this.#key(`channel:${part('channel', channel)}`);
+  }
+  /** Tasks that agents have taken into their own journals. */
+  get acceptedStream(): string {
+    return this.#key('accepted');
   }
   /** Messages for whoever has subscribed to a topic. */
   topicStream(topic: string): string {

@@ -125,6 +125,8 @@ export interface SubscribeOptions {
 /** Messages of several streams, until `stop`. */
 export interface Subscription extends AsyncIterableIterator<Delivery>, AsyncDisposable {
   readonly isRunning: boolean;
+  /** Messages on loan at once from now on; 0 takes nothing until there is another limit. What it holds beyond it is kept. @throws InvalidInputError for what is no count */
+  limit(maxInFlight: number): void;
   /**
    * Takes nothing more, gives back at once what the iterator has not handed out, waits up to `drainMs` (default 10,000) for the rest to be settled, then gives that back too.
    * The iterator ends. Leaving the `for await` loop is `stop` with 0.

@@ -1,4 +1,4 @@
-import type { Clock, Disk, IdGenerator, JsonValue, Logger, Random } from '@cortex-runtime/core';
+import type { Clock, Disk, IdGenerator, JsonObject, JsonValue, Logger, Random } from '@cortex-runtime/core';
 
 import type { TriggerConfig } from './config/index.ts';
 import type { CronScheduler } from './cron/cron-scheduler.ts';
@@ -24,6 +24,8 @@ export interface BaseTrigger {
   acknowledge?(event: TriggerEvent, outcome: 'accepted' | 'duplicate' | 'filtered'): Promise<void>;
   /** The event could not be taken (the process is stopped or failed, the mailbox is full, the journal is down). Nothing of it was kept. */
   reject?(event: TriggerEvent, reason: { message: string; retryAfterMs: number }): Promise<void>;
+  /** An accepted event was closed, by a result or a dead letter: there may be room for another (see {@link TriggerMemory.openEvents}). */
+  eventClosed?(): void;
 }
 
 /** What a trigger remembers over restarts: a fold of the events of this trigger in the agent's journal. */
@@ -56,16 +58,61 @@ export interface TriggerDependencies {
   eventBus?: EventSubscriber;
   /** For message triggers; absent until a host provides one. */
   broker?: MessageSubscriber;
+  /** For task triggers; absent until a host provides one. */
+  tasks?: TaskSubscriber;
+  /** Events that the agent works on at once; 1 when left out. For task triggers: what it can not begin stays where others can take it. */
+  concurrency?: number;
 }
 
 /** What an event trigger needs of an event bus. */
 export interface EventSubscriber {
-  subscribe(eventType: string, handler: (event: { eventType: string; eventId: string; source: string; data: JsonValue; cause?: readonly string[] }) => Promise<void>): Promise<() => Promise<void>>;
+  /** Both may hold wildcards. */
+  subscribe(
+    eventType: string,
+    handler: (event: { eventType: string; eventId: string; source: string; data: JsonValue; cause?: readonly string[] }) => Promise<void>,
+    options?: { source?: string },
+  ): Promise<() => Promise<void>>;
 }
 
 /** What a message trigger needs of a broker. `handler` resolves when the message is durable; only then may the broker acknowledge it. */
 export interface MessageSubscriber {
-  subscribe(topic: string, handler: (message: { topic: string; messageId: string; sender: string; content: JsonValue; cause?: readonly string[] }) => Promise<void>): Promise<() => Promise<void>>;
+  /** @param subscriber - whoever has the same one shares the messages; each other one gets them all */
+  subscribe(topic: string, handler: (message: ReceivedMessage) => Promise<void>, subscriber?: string): Promise<() => Promise<void>>;
+}
+
+/** A message of a topic. */
+export interface ReceivedMessage {
+  topic: string;
+  messageId: string;
+  sender: string;
+  content: JsonValue;
+  /** The conversation that it belongs to, as `readEventSession` of the session package reads it. */
+  session?: JsonObject;
+  cause?: readonly string[];
+}
+
+/** What a task trigger needs of a dispatcher. */
+export interface TaskSubscriber {
+  /**
+   * @param handler - resolves when the task is durable in the agent's journal; only then is it taken from where others could take it. When it rejects, the task goes back
+   * @param agent - `places`: how many tasks it can begin now
+   */
+  subscribe(agent: { name: string; domains: readonly string[]; primaryFor: readonly string[]; places: number }, handler: (task: ReceivedTask) => Promise<void>): Promise<TaskFeed>;
+}
+
+/** A task for an agent. */
+export interface ReceivedTask {
+  taskId: string;
+  /** What the agent is shown. */
+  payload: JsonObject;
+  /** What is needed to answer it; kept with the event, and not shown. */
+  replyTo: JsonObject;
+}
+
+export interface TaskFeed {
+  /** How many tasks the agent can begin now. */
+  limit(places: number): void;
+  stop(): Promise<void>;
 }
 
 /** Makes a trigger of one type. */

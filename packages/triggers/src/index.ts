@@ -1,6 +1,7 @@
-export type { BaseTrigger, EventSubscriber, MessageSubscriber, TriggerDependencies, TriggerFactory, TriggerMemory } from './base-trigger.ts';
+export type { BaseTrigger, EventSubscriber, MessageSubscriber, ReceivedMessage, ReceivedTask, TaskFeed, TaskSubscriber, TriggerDependencies, TriggerFactory, TriggerMemory } from './base-trigger.ts';
 export { EventTrigger } from './bus/event-trigger.ts';
 export { MessageTrigger } from './bus/message-trigger.ts';
+export { TaskTrigger } from './bus/task-trigger.ts';
 export { TriggerConfig, builtInTriggerTypes, type BuiltInTriggerType } from './config/index.ts';
 export type { CronSecondsPosition } from './cron/cron-fields.ts';
 export { cronSchedule, nextOccurrence, type CronSchedule } from './cron/cron-schedule.ts';

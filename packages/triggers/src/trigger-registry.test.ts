@@ -2,10 +2,10 @@ import type { JsonValue } from '@cortex-runtime/core';
 import { fixedClock } from '@cortex-runtime/core/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { triggerConfig, triggerRig } from '../test/trigger-rig.ts';
+import { RecordedMemory, triggerConfig, triggerRig } from '../test/trigger-rig.ts';
 import {
-  createTrigger, createTriggerRegistry, CronTrigger, EventTrigger, FileWatchTrigger, MessageTrigger, registeredTriggerTypes, registerTriggerType, triggerIdOf, unregisterTriggerType,
-  validateTriggerConfig, WebhookTrigger, type BaseTrigger, type TriggerEvent,
+  createTrigger, createTriggerRegistry, CronTrigger, EventTrigger, FileWatchTrigger, MessageTrigger, registeredTriggerTypes, registerTriggerType, TaskTrigger, triggerIdOf, unregisterTriggerType,
+  validateTriggerConfig, WebhookTrigger, type BaseTrigger, type ReceivedTask, type TaskSubscriber, type TriggerEvent,
 } from './index.ts';
 
 const custom: BaseTrigger = { triggerId: 'q', triggerType: 'sqs', start: () => Promise.resolve(), stop: () => Promise.resolve(), waitForNext: () => Promise.reject(new Error('never')) };
@@ -14,30 +14,33 @@ describe('createTrigger', () => {
   it('makes each built-in type', () => {
     const { deps } = triggerRig(fixedClock());
     const subscribe = () => Promise.resolve(() => Promise.resolve());
-    const all = { ...deps, eventBus: { subscribe }, broker: { subscribe } };
+    const tasks = { subscribe: () => Promise.resolve({ limit: () => {}, stop: () => Promise.resolve() }) };
+    const all = { ...deps, eventBus: { subscribe }, broker: { subscribe }, tasks };
     expect(createTrigger(triggerConfig({ type: 'cron', cron_expression: '@daily' }), all)).toBeInstanceOf(CronTrigger);
     expect(createTrigger(triggerConfig({ type: 'webhook' }), all)).toBeInstanceOf(WebhookTrigger);
     expect(createTrigger(triggerConfig({ type: 'file_watch', watch_path: 'in' }), all)).toBeInstanceOf(FileWatchTrigger);
     expect(createTrigger(triggerConfig({ type: 'event', event_type: 'a.b' }), all)).toBeInstanceOf(EventTrigger);
     expect(createTrigger(triggerConfig({ type: 'message', topic: 't' }), all)).toBeInstanceOf(MessageTrigger);
+    expect(createTrigger(triggerConfig({ type: 'task', task_domains: ['eng'] }), all)).toBeInstanceOf(TaskTrigger);
   });
 
   it('says what an unknown type probably meant, and which there are', () => {
     const { deps } = triggerRig(fixedClock());
-    expect(() => createTrigger(triggerConfig({ type: 'webhok' }), deps)).toThrow(/did you mean "webhook"\? registered types are cron, event, file_watch, message, webhook/);
+    expect(() => createTrigger(triggerConfig({ type: 'webhok' }), deps)).toThrow(/did you mean "webhook"\? registered types are cron, event, file_watch, message, task, webhook/);
   });
 
   it('says which host setting an event or a message trigger needs', () => {
     const { deps } = triggerRig(fixedClock());
     expect(() => createTrigger(triggerConfig({ type: 'event', event_type: 'a' }), deps)).toThrow(/eventBus/);
     expect(() => createTrigger(triggerConfig({ type: 'message', topic: 'a' }), deps)).toThrow(/broker/);
+    expect(() => createTrigger(triggerConfig({ type: 'task' }), deps)).toThrow(/dispatcher/);
   });
 
   it('makes registered types, until they are taken away again', () => {
     const { deps } = triggerRig(fixedClock());
     registerTriggerType('sqs', () => custom);
     onTestFinished(() => void unregisterTriggerType('sqs'));
-    expect(registeredTriggerTypes()).toEqual(['cron', 'event', 'file_watch', 'message', 'sqs', 'webhook']);
+    expect(registeredTriggerTypes()).toEqual(['cron', 'event', 'file_watch', 'message', 'sqs', 'task', 'webhook']);
     expect(createTrigger(triggerConfig({ type: 'sqs', custom_config: { queue_url: 'x' } }), deps)).toBe(custom);
     expect(() => registerTriggerType('sqs', () => custom)).toThrow(/registered already/);
     registerTriggerType('sqs', () => custom, { overwrite: true });
@@ -97,19 +100,20 @@ describe('validateTriggerConfig', () => {
   });
 });
 
-describe('EventTrigger and MessageTrigger', () => {
+describe('triggers that listen to a bus', () => {
   type Handler = (event: { eventType: string; eventId: string; source: string; data: JsonValue; cause?: readonly string[] }) => Promise<void>;
 
   it('lets the bus acknowledge an event only when it is durable', async () => {
     const { deps } = triggerRig(fixedClock());
     let handler: Handler = () => Promise.resolve();
     let isSubscribed = false;
+    let filter: { source?: string } | undefined;
     const trigger = new EventTrigger(
-      { ...deps, eventBus: { subscribe: (_type, given) => { handler = given; isSubscribed = true; return Promise.resolve(() => { isSubscribed = false; return Promise.resolve(); }); } } },
+      { ...deps, eventBus: { subscribe: (_type, given, options) => { handler = given; filter = options; isSubscribed = true; return Promise.resolve(() => { isSubscribed = false; return Promise.resolve(); }); } } },
       triggerConfig({ type: 'event', id: 'orders', event_type: 'order.paid', event_source: 'shop' }),
     );
     await trigger.start();
-    await handler({ eventType: 'order.paid', eventId: '0', source: 'elsewhere', data: 1 });
+    expect(filter).toEqual({ source: 'shop' });
     const delivery = handler({ eventType: 'order.paid', eventId: '7', source: 'shop', data: { total: 3 }, cause: ['run-1'] });
     const event: TriggerEvent = await trigger.waitForNext();
     expect(event).toMatchObject({ eventId: 'event:orders:7', triggerType: 'event', cause: ['run-1'], payload: { event_type: 'order.paid', event_id: '7', source: 'shop', data: { total: 3 } } });
@@ -121,6 +125,37 @@ describe('EventTrigger and MessageTrigger', () => {
     await trigger.stop();
     expect(isSubscribed).toBe(false);
     await expect(handler({ eventType: 'order.paid', eventId: '9', source: 'shop', data: 1 })).rejects.toThrow(/not running/);
+  });
+
+  it('takes a task when it is durable, and no more than the agent can begin', async () => {
+    const memory = new RecordedMemory();
+    const { deps } = triggerRig(fixedClock(), { memory });
+    let handler: (task: ReceivedTask) => Promise<void> = () => Promise.resolve();
+    const limits: number[] = [];
+    const tasks: TaskSubscriber = {
+      subscribe: (agent, given) => {
+        expect(agent).toEqual({ name: 'watcher', domains: ['eng'], primaryFor: [], places: 2 });
+        handler = given;
+        return Promise.resolve({ limit: (places) => void limits.push(places), stop: () => Promise.resolve() });
+      },
+    };
+    const trigger = new TaskTrigger({ ...deps, tasks, concurrency: 2 }, triggerConfig({ type: 'task', id: 'work', task_domains: ['eng'] }));
+    await trigger.start();
+    const delivery = handler({ taskId: 't1', payload: { text: 'build it' }, replyTo: { room_id: 'R' } });
+    const event = await trigger.waitForNext();
+    expect(event).toMatchObject({ eventId: 'task:t1', triggerType: 'task', payload: { text: 'build it' }, metadata: { reply_to: { room_id: 'R' } } });
+    memory.open = 1;
+    await trigger.acknowledge(event, 'accepted');
+    await delivery;
+    memory.open = 0;
+    trigger.eventClosed();
+    expect(limits).toEqual([1, 2]);
+    const refused = handler({ taskId: 't2', payload: {}, replyTo: {} });
+    await trigger.reject(await trigger.waitForNext(), { message: 'it is stopped', retryAfterMs: 1_000 });
+    await expect(refused).rejects.toMatchObject({ retryable: true });
+    await trigger.stop();
+    trigger.eventClosed();
+    expect(limits).toHaveLength(2);
   });
 
   it('says so when it can not subscribe', async () => {

@@ -3,6 +3,7 @@ import { InvalidInputError, nearestName } from '@cortex-runtime/core';
 import type { BaseTrigger, TriggerDependencies, TriggerFactory } from './base-trigger.ts';
 import { EventTrigger } from './bus/event-trigger.ts';
 import { MessageTrigger } from './bus/message-trigger.ts';
+import { TaskTrigger } from './bus/task-trigger.ts';
 import type { TriggerConfig } from './config/index.ts';
 import { CronTrigger } from './cron/cron-trigger.ts';
 import { TriggerError } from './errors.ts';
@@ -30,6 +31,7 @@ export function createTriggerRegistry(): TriggerRegistry {
     ['file_watch', (config, deps) => new FileWatchTrigger(deps, config)],
     ['event', (config, deps) => new EventTrigger(deps, config)],
     ['message', (config, deps) => new MessageTrigger(deps, config)],
+    ['task', (config, deps) => new TaskTrigger(deps, config)],
   ]);
   const names = () => [...factories.keys()].sort();
   return {

@@ -1,3 +1,4 @@
+import { InvalidInputError } from '@cortex-runtime/core';
 import { expect } from 'vitest';
 
 import type { Delivery, Subscription } from '../message-bus.ts';
@@ -86,6 +87,23 @@ export function deliveryPromises(promise: Promised): void {
     await third.ack();
     await stopped;
     expect((await bus.inspect('s')).groups[0]).toMatchObject({ pending: 0 });
+  });
+
+  promise('takes as many messages as its limit allows, which may change', async ({ bus }) => {
+    for (let index = 0; index < 6; index += 1) await bus.publish('s', String(index));
+    const subscription = bus.subscribe(['s', 't'], { group: 'g', maxInFlight: 1 });
+    const first = await take(subscription);
+    subscription.limit(0);
+    await first.ack();
+    await bus.publish('t', 'other');
+    await bus.publish('s', 'more');
+    expect((await bus.inspect('s')).groups).toEqual([{ name: 'g', pending: 0, waiting: 6 }]);
+    subscription.limit(3);
+    const held = [await take(subscription), await take(subscription), await take(subscription)];
+    const pending = await Promise.all(['s', 't'].map(async (stream) => (await bus.inspect(stream)).groups[0]?.pending ?? 0));
+    expect(pending[0] !== undefined && pending[1] !== undefined && pending[0] + pending[1]).toBe(3);
+    await Promise.all(held.map((delivery) => delivery.ack()));
+    expect(() => subscription.limit(-1)).toThrow(InvalidInputError);
   });
 
   promise('leaves waiting work to a consumer that is idle', async ({ bus }) => {

@@ -22,8 +22,7 @@ export class EventTrigger extends SubscriptionTrigger implements BaseTrigger {
   }
 
   protected override subscribe(): Promise<() => Promise<void>> {
-    return this.#eventBus.subscribe(this.#eventType, async ({ eventType, eventId, source, data, cause }) => {
-      if (this.#source !== undefined && source !== this.#source) return;
+    const handler: Parameters<EventSubscriber['subscribe']>[1] = async ({ eventType, eventId, source, data, cause }) => {
       await this.deliver({
         triggerId: this.triggerId,
         triggerType: this.triggerType,
@@ -33,6 +32,7 @@ export class EventTrigger extends SubscriptionTrigger implements BaseTrigger {
         metadata: {},
         cause: cause ?? [],
       });
-    });
+    };
+    return this.#eventBus.subscribe(this.#eventType, handler, this.#source === undefined ? {} : { source: this.#source });
   }
 }

@@ -20,16 +20,19 @@ export class MessageTrigger extends SubscriptionTrigger implements BaseTrigger {
   }
 
   protected override subscribe(): Promise<() => Promise<void>> {
-    return this.#broker.subscribe(this.#topic, async ({ topic, messageId, sender, content, cause }) => {
+    // Copies of one agent on several hosts share the messages; every other agent gets them too.
+    const subscriber = `${this.deps.processName}.${this.triggerId}`;
+    const handler: Parameters<MessageSubscriber['subscribe']>[1] = async ({ topic, messageId, sender, content, session, cause }) => {
       await this.deliver({
         triggerId: this.triggerId,
         triggerType: this.triggerType,
         eventId: `message:${this.triggerId}:${messageId}`,
         timestamp: this.deps.clock.now(),
-        payload: { topic, message_id: messageId, sender, content },
+        payload: { topic, message_id: messageId, sender, content, ...(session === undefined ? {} : { session }) },
         metadata: {},
         cause: cause ?? [],
       });
-    });
+    };
+    return this.#broker.subscribe(this.#topic, handler, subscriber);
   }
 }

@@ -2,8 +2,10 @@ import { duration } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 /** The trigger types that ship with Cortex. Others are registered with `registerTriggerType`. */
-export const builtInTriggerTypes = ['cron', 'webhook', 'file_watch', 'event', 'message'] as const;
+export const builtInTriggerTypes = ['cron', 'webhook', 'file_watch', 'event', 'message', 'task'] as const;
 export type BuiltInTriggerType = (typeof builtInTriggerTypes)[number];
+
+const taskName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be letters, digits, ".", "_" or "-" and start with a letter or digit');
 
 /**
  * One thing that wakes an agent. Each type reads its own subset of the fields.
@@ -11,7 +13,7 @@ export type BuiltInTriggerType = (typeof builtInTriggerTypes)[number];
  * This schema checks shapes; `validateTriggerConfig` (package root) also checks what needs a parser: cron expressions, zones, addresses, filters.
  */
 export const TriggerConfig = z.strictObject({
-  type: z.string().min(1).describe('cron, webhook, file_watch, event, message, or a registered type.'),
+  type: z.string().min(1).describe('cron, webhook, file_watch, event, message, task, or a registered type.'),
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/).optional().describe('A stable name; derived from the configuration when left out.'),
   filterExpression: z.string().max(2_000).optional().describe('Only events for which this is true wake the agent.'),
 
@@ -42,9 +44,11 @@ export const TriggerConfig = z.strictObject({
   watchExisting: z.boolean().default(false).describe('file_watch: files that are there before the first start are events too.'),
   watchIgnore: z.array(z.string().min(1).max(500)).default([]).describe("file_watch: patterns that never wake the agent, such as the agent's own outputs."),
 
-  eventType: z.string().min(1).optional().describe('event: event type to listen for.'),
-  eventSource: z.string().min(1).optional().describe('event: only from this source.'),
+  eventType: z.string().min(1).optional().describe('event: event type to listen for; * stands for one word, a last ** for the rest.'),
+  eventSource: z.string().min(1).optional().describe('event: only from this source; wildcards as in event_type.'),
   topic: z.string().min(1).optional().describe('message: topic to subscribe to.'),
+  taskDomains: z.array(taskName).max(50).default([]).describe('task: domains whose tasks the agent takes, besides those that are for it alone.'),
+  taskPrimaryFor: z.array(taskName).max(50).default([]).describe('task: domains for which the agent is named first.'),
   customConfig: z.record(z.string(), z.unknown()).default({}).describe('Settings of a registered trigger type.'),
 });
 export type TriggerConfig = z.output<typeof TriggerConfig>;
