@@ -47,7 +47,7 @@ describe('createTrigger', () => {
     expect(() => registerTriggerType('__proto__', () => custom)).toThrow(/lower-case/);
     expect(unregisterTriggerType('sqs')).toBe(true);
     expect(unregisterTriggerType('sqs')).toBe(false);
-    expect(createTriggerRegistry().names()).toHaveLength(5);
+    expect(createTriggerRegistry().names()).toHaveLength(6);
   });
 });
 
