@@ -13,7 +13,7 @@ export type { ChannelMessage, MessageReference } from './channel/channel-message
 export type { AgentActivity, ChannelProvider, MessageSource, ReplyTarget } from './channel/channel-provider.ts';
 export { BusChannel } from './channel/bus-channel.ts';
 export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-relay.ts';
-export { TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
+export { cancelEvent, TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
 export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';
 export { TaskDispatcher, type DispatchResult, type TaskDispatcherDependencies } from './dispatch/task-dispatcher.ts';
 export { mentionsIn } from './dispatch/mentions.ts';
@@ -22,6 +22,9 @@ export { TaskConsumer, type TaskConsumerDependencies } from './consumer/task-con
 export { TaskConsumerOptions, taskConsumerOptionsFromEnvironment, type TaskConsumerSettings } from './consumer/task-consumer-options.ts';
 export type { ExecuteOptions, ExecuteTask, TaskContext } from './consumer/task-context.ts';
 export { TaskLedger } from './consumer/task-ledger.ts';
+export { TaskSource, type JournaledAgent, type TaskOffer, type TaskSourceDependencies } from './source/task-source.ts';
+export { TaskReplies, type JournaledOutcome, type TaskRepliesDependencies } from './source/task-replies.ts';
+export { MessageTopics, type MessageOfTopic, type NewTopicMessage } from './topics/message-topics.ts';
 export {
   AgentFailedError, ChannelError, DispatchError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskTimeoutError,
 } from './errors.ts';

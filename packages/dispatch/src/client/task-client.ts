@@ -1,10 +1,11 @@
-import { BusConflictError, type BusNotice, type MessageBus, type Subscription } from '@cortex-runtime/bus';
+import { BusConflictError, type BusNotice, type EventBus, type MessageBus, type Subscription } from '@cortex-runtime/bus';
 import { describeError, InvalidInputError, silentLogger, type Clock, type IdGenerator, type Logger, type Timer } from '@cortex-runtime/core';
 
 import { ResultTimeoutError } from '../errors.ts';
 import { completeTaskPayload, writeTaskPayload, type NewTask, type TaskPayload } from '../task/task-payload.ts';
-import { readTaskResult, writeTaskResult, type TaskResult } from '../task/task-result.ts';
-import { agentStream, domainStream, RESULTS_STREAM } from '../task/task-streams.ts';
+import { resultFollowUp } from '../task/result-follow-up.ts';
+import { readTaskResult, type TaskResult } from '../task/task-result.ts';
+import { agentStream, domainStream, RESULTS_STREAM, resultIdOf } from '../task/task-streams.ts';
 import { cancelledResult } from './cancelled-result.ts';
 import { ResultWatch } from './result-watch.ts';
 import type { OutboxTask, TaskOutbox } from './task-outbox.ts';
@@ -16,9 +17,14 @@ export interface TaskClientDependencies {
   logger?: Logger;
   /** Keeps what was handed in until its outcome is known, so that tasks that the bus has lost are found and handed in again. */
   outbox?: TaskOutbox;
+  /** Told when somebody wants a task back that an agent has taken into its own journal (`task.cancel_requested`). */
+  events?: EventBus;
   /** Told of tasks that the bus had accepted and no longer had, and that were handed in again. */
   onLost?: (lost: { taskId: string; msgId: string }) => void;
 }
+
+/** The event that asks hosts to take a task back. */
+export const cancelEvent = 'task.cancel_requested';
 
 /** A task that the bus has. */
 export interface SubmittedTask {
@@ -35,6 +41,8 @@ export interface Destination {
 }
 
 const resultsReadAtOnce = 32;
+/** Results that the stream keeps while nobody reads it, at least. */
+const resultsKept = 3_000;
 /** After trouble: what was under way has been repeated by then. */
 const recoverAfterMs = 1_000;
 
@@ -132,22 +140,26 @@ export class TaskClient {
   async find({ taskId, stream }: Pick<SubmittedTask, 'taskId' | 'stream'>): Promise<TaskResult | undefined> {
     const { bus } = this.#deps;
     const published = await bus.findPublished(stream, taskId);
-    const entry = published?.followUpId === undefined ? undefined : await bus.fetch(RESULTS_STREAM, published.followUpId);
-    return entry === undefined ? undefined : readTaskResult(JSON.parse(Buffer.from(entry.payload).toString()));
+    // What an agent with a journal of its own has taken was settled with that word; its result follows under an id of its own.
+    for (const msgId of [published?.followUpId, (await bus.findPublished(RESULTS_STREAM, resultIdOf(taskId)))?.msgId]) {
+      const entry = msgId === undefined ? undefined : await bus.fetch(RESULTS_STREAM, msgId);
+      const result = entry === undefined ? undefined : readTaskResult(JSON.parse(Buffer.from(entry.payload).toString()));
+      if (result?.taskId === taskId) return result;
+    }
+    return undefined;
   }
 
   /**
    * Takes a task back. Nobody begins it any more; whoever works on it is told to stop, and what that gives is not recorded.
    *
-   * @returns false when it has its outcome already, or an agent has taken it into its own journal
+   * @returns false when it has its outcome already, or an agent has taken it into its own journal; that agent's host is asked through `events`, if there are any
    */
   async cancel({ taskId, stream, msgId }: SubmittedTask, options: { by?: string; reason?: string } = {}): Promise<boolean> {
-    const { bus, outbox } = this.#deps;
+    const { bus, outbox, events } = this.#deps;
     const entry = await bus.fetch(stream, msgId);
-    if (entry === undefined) return false;
-    const result = cancelledResult(entry, taskId, options);
-    const isRevoked = await bus.revoke(stream, msgId, { publish: { stream: RESULTS_STREAM, payload: writeTaskResult(result), msgType: 'result', whileUnread: 'trim' } });
+    const isRevoked = entry !== undefined && (await bus.revoke(stream, msgId, { publish: resultFollowUp(cancelledResult(entry, taskId, options), resultsKept) }));
     if (isRevoked) outbox?.closed(taskId);
+    else await events?.publish(cancelEvent, { task_id: taskId, ...options }, { source: 'task-client' });
     return isRevoked;
   }
 

@@ -7,8 +7,8 @@ import type { MessageReference } from '../channel/channel-message.ts';
 import type { ContextRuntime } from '../context/context-runtime.ts';
 import { EmptyAnswerError } from '../errors.ts';
 import { readTaskPayload, type TaskPayload } from '../task/task-payload.ts';
-import { readTaskResult, TaskResult, writeTaskResult } from '../task/task-result.ts';
-import { RESULTS_STREAM } from '../task/task-streams.ts';
+import { resultFollowUp } from '../task/result-follow-up.ts';
+import { readTaskResult, writeTaskResult, type TaskResult } from '../task/task-result.ts';
 import type { ThreadAffinity } from '../threads/thread-affinity.ts';
 import { buildPrompt } from './build-prompt.ts';
 import { failureOf, successOf, type ResultFacts } from './make-result.ts';
@@ -16,6 +16,7 @@ import { RunningTask } from './running-task.ts';
 import type { TaskConsumerSettings } from './task-consumer-options.ts';
 import type { ExecuteTask, TaskContext } from './task-context.ts';
 import type { TaskLedger } from './task-ledger.ts';
+import { unreadableResult } from './unreadable-task.ts';
 
 export interface TaskHandlerDependencies {
   clock: Clock;
@@ -166,12 +167,8 @@ export class TaskHandler {
 
   /** It can not be read: kept among the dead letters, and whoever waits for it is told as far as it can be told who that is. */
   async #refuse(delivery: Delivery, error: unknown): Promise<void> {
-    const raw = readLoosely(delivery);
     this.#deps.logger.error({ msgId: delivery.msgId, stream: delivery.stream, error: describeError(error) }, 'a task can not be read; it is kept among the dead letters');
-    const result = TaskResult.parse({
-      taskId: raw['task_id'] ?? delivery.msgId, messageId: raw['message_id'] ?? '', agent: this.#settings.identity, status: 'failure',
-      error: `the task can not be read: ${describeError(error)}`, errorCode: 'DISPATCH_UNREADABLE', attempts: delivery.deliveryCount,
-    });
+    const result = unreadableResult(delivery, error, this.#settings.identity);
     await this.#persist(delivery, undefined, () => delivery.deadLetter(error, { publish: this.#followUp(result) }));
     this.#deps.onResult?.(result);
   }
@@ -248,7 +245,7 @@ export class TaskHandler {
   }
 
   #followUp(result: TaskResult): FollowUp {
-    return { stream: RESULTS_STREAM, payload: writeTaskResult(result), msgType: 'result', maxLength: this.#settings.resultsKept, whileUnread: 'trim' };
+    return resultFollowUp(result, this.#settings.resultsKept);
   }
 
   #target(payload: TaskPayload): { channel?: string; threadId: string; agent: string; replyId: string } {
@@ -285,15 +282,4 @@ function activityOf(payload: TaskPayload, { identity, agentLabel }: TaskConsumer
     ...(typeof channel === 'string' && channel !== '' ? { channel } : {}),
     roomId: payload.roomId ?? '', parentMessageId: payload.messageId, threadId: payload.threadId ?? undefined, taskId: payload.taskId, agentIdentity: agentLabel ?? identity,
   };
-}
-
-/** The ids of what is no task, if it has any. */
-function readLoosely(delivery: Delivery): Record<'task_id' | 'message_id', string | undefined> {
-  try {
-    const raw = delivery.json() as Record<string, unknown> | null;
-    const of = (name: string) => (typeof raw?.[name] === 'string' ? raw[name].slice(0, 400) : undefined);
-    return { task_id: of('task_id'), message_id: of('message_id') };
-  } catch {
-    return { task_id: undefined, message_id: undefined };
-  }
 }

@@ -8,6 +8,8 @@ export const DOMAIN_STREAM_PREFIX = 'tasks';
 export const AGENT_STREAM_PREFIX = 'tasks:agent';
 /** The stream of outcomes. */
 export const RESULTS_STREAM = 'results';
+/** The stream of tasks that agents have taken into their own journals. */
+export const ACCEPTED_STREAM = 'accepted';
 /** Group of the agents; the seed's name. */
 export const AGENTS_GROUP = 'cortex-agents';
 
@@ -27,6 +29,11 @@ export function agentStream(agent: string, priority: TaskPriority = 'normal'): s
 /** What an agent takes tasks from, in the order in which they are served: by priority, and of one priority what is for this agent alone first. */
 export function streamsOf(agent: string, domains: readonly string[]): string[] {
   return prioritiesInOrder.flatMap((priority) => [agentStream(agent, priority), ...domains.map((domain) => domainStream(domain, priority))]);
+}
+
+/** Under what a result is published where it is not one step with settling the task. */
+export function resultIdOf(taskId: string): string {
+  return `result:${taskId}`;
 }
 
 /** What agents say on a channel that another process holds. @throws InvalidInputError */
