@@ -21,6 +21,7 @@ export {
   type EnvironmentReference,
 } from './environment-reference.ts';
 export { nearestName } from './nearest-name.ts';
+export { isSecretName } from './secret-name.ts';
 export { DocumentError, formatPath, type DocumentIssue } from './document/document-error.ts';
 export { parseDocument, readDocument, readDocumentInput, shapeOf, type DocumentResult, type ReadDocumentOptions } from './document/parse-document.ts';
 export { toDocument } from './document/to-document.ts';

@@ -1,4 +1,4 @@
-import { formatPath, hasReferences } from '@cortex-runtime/core';
+import { formatPath, hasReferences, isSecretName } from '@cortex-runtime/core';
 
 import type { AgentManifest } from './agent-manifest.ts';
 import type { ManifestProblem } from './errors.ts';
@@ -38,8 +38,6 @@ function missingParts(manifest: AgentManifest, config: LocatedManifest['config']
   return warnings.map((warning) => ({ ...warning, segments: writtenAt(manifest, warning.segments) }));
 }
 
-const secretName = /secret|token|passw|api[-_]?key|authorization|credential|private[-_]?key/i;
-
 function literalSecrets(manifest: AgentManifest): Warning[] {
   const warnings: Warning[] = [];
   const check = (segments: (string | number)[], value: string | undefined) => {
@@ -52,9 +50,9 @@ function literalSecrets(manifest: AgentManifest): Warning[] {
     if ('url' in server) {
       check(['servers', name, 'bearer_token'], server.bearerToken);
       check(['servers', name, 'api_key'], server.apiKey);
-      for (const [header, value] of Object.entries(server.headers ?? {})) if (secretName.test(header)) check(['servers', name, 'headers', header], value);
+      for (const [header, value] of Object.entries(server.headers ?? {})) if (isSecretName(header)) check(['servers', name, 'headers', header], value);
     } else {
-      for (const [variable, value] of Object.entries(server.env ?? {})) if (secretName.test(variable)) check(['servers', name, 'env', variable], value);
+      for (const [variable, value] of Object.entries(server.env ?? {})) if (isSecretName(variable)) check(['servers', name, 'env', variable], value);
     }
   }
   check(['model_options', 'api_key'], (manifest.modelOptions ?? manifest.config?.modelOptions)?.apiKey);

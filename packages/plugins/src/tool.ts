@@ -32,6 +32,8 @@ export interface ToolCallContext {
   effectId: string;
   /** The same on every attempt of this effect. */
   idempotencyKey: string;
+  /** The approval that this call waited for, when it did. */
+  approvalId?: string;
   signal: AbortSignal;
 }
 
