@@ -25,6 +25,7 @@ describe('warnings', () => {
       '1:1 triggers: there are none; the agent wakes only when somebody injects an event',
       '1:1 servers: there are none; the agent has no tools',
     ]);
+    expect(warningsOf('name: x\nplugins: {calendar: {}}').join()).not.toContain('the agent has no tools');
     expect(warningsOf('name: x\nconfig: {instructions: Do., servers: {s: {command: node}}, triggers: [{type: cron, cron_expression: "* * * * *"}]}')).toEqual([]);
   });
 
@@ -36,6 +37,8 @@ describe('warnings', () => {
     ['triggers: [{type: webhook, hmac_secret: abc}]', '2:41 triggers[0].hmac_secret'],
     ['config: {model_options: {api_key: abc}}', '2:35 config.model_options.api_key'],
     ['secrets: {secrets: {a: abc}}', '2:24 secrets.secrets.a'],
+    ['plugins: {p: {settings: {url: "http://h/", api_key: abc}}}', '2:53 plugins.p.settings.api_key'],
+    ['config: {plugins: {p: {settings: {accounts: [{token: abc}]}}}}', '2:54 config.plugins.p.settings.accounts[0].token'],
   ])('point at the secret in %s, and not at a reference', (text, place) => {
     const message = 'is a secret in plain sight; write ${NAME} and set the environment variable NAME';
     expect(warningsOf(`name: x\n${text}`)).toContain(`${place}: ${message}`);
@@ -67,7 +70,7 @@ describe('warnings', () => {
     ['mission: {enabled: true}', '5:10 mission: accepted, has no effect in this version: progress is not judged'],
     ['inbox: {enabled: true}', '5:8 inbox: accepted, has no effect in this version: people can not send messages to the agent'],
     ['secrets: {secrets: {a: "${A}"}}', '5:10 secrets: accepted, has no effect in this version: the agent is given no secrets'],
-    ['approval: {tools: [x]}', '5:11 approval: accepted, has no effect in this version: no tool call waits for an approval'],
+    ['approval: {tools: [x]}', '5:11 approval: accepted, has no effect in this version: which calls wait for an approval is said by plugins.NAME.actions and servers.NAME.tiers'],
     ['memory: {provider: chroma}', '5:20 memory.provider: accepted, has no effect in this version: only in_memory exists, the agent runs without long-term memory'],
     ['context: {memory_provider: mem0}', '5:28 context.memory_provider: accepted, has no effect in this version: only in_memory exists, the agent runs without long-term memory'],
     ['trigger_delivery: {scan_payloads: true}', '5:35 trigger_delivery.scan_payloads: accepted, has no effect in this version: payloads are not scanned'],
