@@ -5,6 +5,7 @@ import type { ProcessConfig, ServerConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
 import type { ModelProvider, ModelUsage } from '@cortex-runtime/models';
 import type { Tool, ToolSource } from '@cortex-runtime/plugins';
+import type { PluginConfig } from '@cortex-runtime/plugins/config';
 import type { CronScheduler, EventSubscriber, MessageSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
 
 /** Which process a collaborator is made for, and where its relative paths begin. */
@@ -28,6 +29,10 @@ export interface RuntimeDependencies {
   /** Throws when the model can not be used: unknown provider, missing package, missing key. */
   createModel(config: ProcessConfig, place: ProcessPlace): Promise<ModelProvider>;
   createToolSource(name: string, config: ServerConfig, place: ProcessPlace & { toolTimeoutMs: number }): ToolSource;
+  /** The tools of a plugin that a configuration names; without this none may be named. */
+  createPluginSource?(name: string, config: PluginConfig, place: ProcessPlace): ToolSource;
+  /** Whether an approval that a tool call waits for was answered, or can not be any more. Without this no call waits: the model is told that it would need one. */
+  isApprovalAnswered?(approvalId: string): Promise<boolean>;
   /** Long-term memory that a configuration asks for; undefined for none. */
   createMemory?(config: ProcessConfig, place: ProcessPlace): Promise<MemoryProvider | undefined>;
   /** In-process tools that every agent gets. */
