@@ -1,4 +1,5 @@
 export { createServer, type CortexServer } from './create-server.ts';
 export { ServerOptions, type ServerDependencies } from './server-options.ts';
+export type { ServedApproval, ServedPlugins } from './served-plugins.ts';
 export type { RunUpdate, ServedDeadLetter, ServedJournalEntry, ServedProcess, ServedRuntime } from './served-runtime.ts';
 export { HttpError, ServerStartError } from './errors.ts';

@@ -2,11 +2,14 @@ import type { Clock, Logger, Random } from '@cortex-runtime/core';
 import type { WebhookRoutes } from '@cortex-runtime/triggers';
 import { z } from 'zod';
 
+import type { ServedPlugins } from './served-plugins.ts';
 import type { ServedRuntime } from './served-runtime.ts';
 
 /** What the server works with. */
 export interface ServerDependencies {
   runtime: ServedRuntime;
+  /** Plugins and approvals; absent when there are none. */
+  plugins?: ServedPlugins;
   webhookRoutes: WebhookRoutes;
   clock: Clock;
   random: Random;

@@ -4,19 +4,20 @@ import { silentLogger } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { createWebhookRoutes, type WebhookRoutes } from '@cortex-runtime/triggers';
 
-import { createServer, type ServerOptions } from '../src/index.ts';
+import { createServer, type ServedPlugins, type ServerOptions } from '../src/index.ts';
 import { ListedRuntime } from './listed-runtime.ts';
 
 export const token = 'a-token-that-is-long-enough';
 
 /** A server on a free loopback port, closed with the test. */
-export async function serve(given: { runtime?: ListedRuntime; webhookRoutes?: WebhookRoutes; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
+export async function serve(given: { runtime?: ListedRuntime; webhookRoutes?: WebhookRoutes; plugins?: ServedPlugins; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
   const runtime = given.runtime ?? new ListedRuntime('watcher', 'clerk');
   const webhookRoutes = given.webhookRoutes ?? createWebhookRoutes();
   let shutdowns = 0;
   const server = createServer(
     {
       runtime,
+      ...(given.plugins === undefined ? {} : { plugins: given.plugins }),
       webhookRoutes,
       clock: systemClock,
       random: systemRandom,
