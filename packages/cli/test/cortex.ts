@@ -64,8 +64,8 @@ export function workshop() {
       writeFileSync(full, text);
     },
     /** Starts a host in the foreground and waits until its agents are at work. */
-    async start(args: readonly string[] = []) {
-      const host = launch(['start', ...args]);
+    async start(args: readonly string[] = [], environment: Record<string, string> = {}) {
+      const host = launch(['start', ...args], environment);
       await expect.poll(() => (/at work/.test(host.said.out) ? 'at work' : host.said.err), deadline).toBe('at work');
       return { ...host, client: this.client() };
     },

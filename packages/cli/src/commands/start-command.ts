@@ -115,7 +115,8 @@ function problemLine(json: string): string | undefined {
   try {
     const line = JSON.parse(json) as Record<string, unknown>;
     if (alreadySaid.some((said) => String(line['msg']).includes(said))) return undefined;
-    const who = typeof line['process'] === 'string' ? `${line['process']}: ` : '';
+    const name = line['process'] ?? line['plugin'];
+    const who = typeof name === 'string' ? `${name}: ` : '';
     const why = ['problem', 'error', 'reason'].map((key) => line[key]).find((value) => typeof value === 'string');
     return clip(printable(`! ${who}${String(line['msg'])}${why === undefined ? '' : `: ${String(why)}`}`), 300);
   } catch {

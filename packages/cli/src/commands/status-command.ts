@@ -22,6 +22,7 @@ export async function statusCommand(context: CommandContext, name: string | unde
     '',
     colors.dim(`${counted(processes.length, 'agent')} at ${new URL(client.baseUrl).origin}`),
     ...(waiting === 0 ? [] : [colors.yellow(`${counted(waiting, 'call')} with an unknown outcome wait for you: cortex effects`)]),
+    ...(status.pendingApprovals === 0 ? [] : [colors.yellow(`${counted(status.pendingApprovals, 'call')} wait${status.pendingApprovals === 1 ? 's' : ''} for your approval: cortex approvals`)]),
   ]);
   return 0;
 }

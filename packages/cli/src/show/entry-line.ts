@@ -36,6 +36,8 @@ function summaryOf({ entryType, data }: ShownEntry): string {
       return `${text('tool')}  ${facts['is_error'] === true ? 'failed: ' : ''}${text('content')}`;
     case 'effect_unknown':
       return `${text('effect_id')}  ${text('name')}: ${text('reason')}`;
+    case 'effect_deferred':
+      return `${text('effect_id')}  ${text('name')}: ${text('reason')}  ${text('waits_for')}`;
     case 'effect_resolved':
       return `${text('effect_id')}  ${text('resolution')}  by ${text('by')}`;
     case 'invocation_result':

@@ -55,7 +55,7 @@ export class ApprovalNotFoundError extends CortexError {
   readonly approvalId: string;
 
   constructor(approvalId: string) {
-    super(`there is no approval ${JSON.stringify(approvalId)}; list the pending ones`);
+    super(`there is no approval ${JSON.stringify(approvalId)}`);
     this.approvalId = approvalId;
   }
 }

@@ -68,12 +68,15 @@ export interface PluginRegistry extends AsyncDisposable {
   register(plugin: ServicePlugin, options?: RegisterOptions): Promise<PluginInfo>;
   /** Finds installed plugins and adds them. What can not be added is told in `error`, and stands in nobody's way. */
   discoverAndRegister(options: DiscoverOptions): Promise<DiscoveredPlugin[]>;
+  /** Sets a plugin up, unless that is done. @throws PluginSetupError; the next use tries again */
+  setUp(plugin: string): Promise<void>;
   /** Sets up what is not set up yet. Never rejects: each plugin says how it went. */
   setupAllPending(): Promise<{ plugin: string; ok: boolean; error?: string }[]>;
   /** Calls an action: the one place where parameters are validated and tiers, limits and approvals are enforced. */
   execute(plugin: string, action: string, params?: unknown, options?: ExecuteOptions): Promise<PluginResult>;
   has(plugin: string): boolean;
-  get(plugin: string): PluginInfo;
+  /** What is known about it; its actions as `view` shows them, as far as they are known. */
+  get(plugin: string, view?: PluginView): PluginInfo;
   list(): PluginInfo[];
   /** Never rejects for a registered plugin. */
   health(plugin: string): Promise<PluginHealthReport>;
@@ -165,14 +168,14 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
     return { plugin: entry.plugin, slot: entry.slot, credentials: entry.credentials, action, limiter };
   }
 
-  const infoOf = ({ id, plugin, slot, actions }: Entry): PluginInfo => ({
+  const infoOf = ({ id, plugin, slot, actions }: Entry, view: PluginView = {}): PluginInfo => ({
     id,
     name: plugin.name,
     version: plugin.version,
     description: plugin.description,
     state: slot.state,
     ...(slot.setupError === undefined ? {} : { setupError: slot.setupError }),
-    ...(actions === undefined ? {} : { actions: [...actions.values()] }),
+    ...(actions === undefined ? {} : { actions: [...actions.values()].flatMap((action) => viewedAction(action, view) ?? []) }),
   });
 
   async function health({ plugin, slot, credentials }: Entry): Promise<PluginHealthReport> {
@@ -246,6 +249,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       }
       return found;
     },
+    setUp: async (id) => entryOf(id).slot.ensureReady(),
     async setupAllPending() {
       return Promise.all([...entries.values()].map(async ({ id, slot }) => {
         try {
@@ -260,8 +264,8 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       return runAction(running, await runnable(name, action, executeOptions.signal), params, executeOptions);
     },
     has: (name) => entries.has(name),
-    get: (name) => infoOf(entryOf(name)),
-    list: () => [...entries.values()].map(infoOf),
+    get: (id, view) => infoOf(entryOf(id), view),
+    list: () => [...entries.values()].map((entry) => infoOf(entry)),
     health: async (name) => health(entryOf(name)),
     healthAll: () => Promise.all([...entries.values()].map(health)),
     unload,
