@@ -60,7 +60,8 @@ export function hostPlugins(deps: HostPluginsDeps): HostPlugins {
 
   /** Agents that want a plugin with the same settings share it: it is set up once, and its limits are those of its service. */
   function notePlugin(name: string, config: PluginConfig, { processName, baseDirectory }: PluginUser): { id: string; view: PluginView } {
-    const place = [config.package, config.path === undefined ? undefined : resolve(baseDirectory, config.path)];
+    // A package is looked for from the folder of the manifest on.
+    const place = config.path === undefined ? [config.package, config.package === undefined ? undefined : baseDirectory] : [resolve(baseDirectory, config.path)];
     const isPlain = config.package === undefined && config.path === undefined && Object.keys(config.settings).length === 0;
     const id = isPlain ? name : `${name}@${createHash('sha256').update(JSON.stringify([place, config.settings])).digest('hex').slice(0, 8)}`;
     const view: PluginView = { allow: config.allow, actions: config.actions };
