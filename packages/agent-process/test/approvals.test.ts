@@ -327,6 +327,24 @@ describe('a run whose tool call needs an approval', () => {
     expect(done).toEqual(['pay 5']);
     expect((await second.registry.approvals()).map(({ status }) => status)).toEqual(['used']);
   });
+
+  it('is not made a second time at level checkpoint either, when a crash left its outcome unknown', async () => {
+    const done: string[] = [];
+    const directory = await temporaryDirectory();
+    const config = withShop({ journal: { level: 'checkpoint' } });
+    const first = await life(await fileJournal(directory), { plugin: shop(done, () => new Promise(() => undefined)) });
+    const process = await first.start(config);
+    await process.inject({ payload: { euros: 5 } });
+    await isParked(process);
+    await first.registry.approve((await first.pending()).id, { by: 'ada' });
+    await eventually(() => done.length === 1);
+    first.die();
+    const second = await life(await fileJournal(directory), { plugin: shop(done) });
+    const again = await second.start(config);
+    await eventually(() => again.status().dead_letter_count === 1);
+    expect((await again.deadLetters())[0]?.error).toMatch(/it is not known whether shop\.pay happened/);
+    expect(done).toEqual(['pay 5']);
+  });
 });
 
 describe('an agent with plugins', () => {

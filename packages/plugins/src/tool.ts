@@ -34,6 +34,8 @@ export interface ToolCallContext {
   idempotencyKey: string;
   /** The approval that this call waited for, when it did. */
   approvalId?: string;
+  /** A person has decided that it is done once more, whatever became of it before. */
+  mayRepeat?: true;
   signal: AbortSignal;
 }
 

@@ -120,7 +120,7 @@ function needsApproval(error: unknown): error is PluginApprovalPendingError {
   return CortexError.is(error) && error.code === 'PLUGIN_APPROVAL_PENDING';
 }
 
-function contextOf(input: CallToolInput, { idempotencyKey, waitedFor }: EffectAttempt): ToolCallContext {
+function contextOf(input: CallToolInput, { idempotencyKey, waitedFor, mayRepeat }: EffectAttempt): ToolCallContext {
   const approvalId = waitedFor?.['approval_id'];
   return {
     processName: input.processName,
@@ -128,6 +128,7 @@ function contextOf(input: CallToolInput, { idempotencyKey, waitedFor }: EffectAt
     effectId: input.effectId,
     idempotencyKey,
     ...(typeof approvalId === 'string' ? { approvalId } : {}),
+    ...(mayRepeat === undefined ? {} : { mayRepeat }),
     signal: input.signal,
   };
 }

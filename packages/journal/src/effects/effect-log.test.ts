@@ -87,6 +87,17 @@ describe('an effect', () => {
     expect(checkHistory(await journal.read('p')).violations).toEqual([]);
   });
 
+  it('tells whoever carries it out that a person wants it done once more', async () => {
+    const journal = openJournal();
+    await interrupt(journal, pay);
+    const { effects } = await start(journal);
+    await expect(effects.run(pay, never)).rejects.toMatchObject({ code: 'EFFECT_UNKNOWN' });
+    await effects.resolve('run-1/0/0', { resolution: 'retry', by: 'ada' });
+    const attempts: unknown[] = [];
+    await effects.run(pay, async (attempt) => (attempts.push(attempt), paid));
+    expect(attempts).toEqual([{ attempt: 2, idempotencyKey: 'run-1/0/0', mayRepeat: true }]);
+  });
+
   it('is begun again with the same idempotency key when it may be repeated', async () => {
     const journal = openJournal();
     const effect: EffectToRun = { ...pay, onUnknown: 'retry', idempotencyKey: 'key-1' };

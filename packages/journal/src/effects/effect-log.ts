@@ -14,6 +14,8 @@ export interface EffectAttempt {
   idempotencyKey: string;
   /** What an earlier attempt was deferred for, when one was. */
   waitedFor?: JsonObject;
+  /** A person has decided that it is done once more, whatever became of it before. */
+  mayRepeat?: true;
 }
 
 /** What the outside says about an effect that was begun. */
@@ -187,7 +189,12 @@ export class EffectLog {
 }
 
 function attemptOf(effect: Effect, attempt: number, known: EffectRecord | undefined): EffectAttempt {
-  return { attempt, idempotencyKey: effect.idempotencyKey ?? effect.effectId, ...(known?.waits_for === undefined ? {} : { waitedFor: known.waits_for }) };
+  return {
+    attempt,
+    idempotencyKey: effect.idempotencyKey ?? effect.effectId,
+    ...(known?.waits_for === undefined ? {} : { waitedFor: known.waits_for }),
+    ...(known?.status === 'retry' ? { mayRepeat: true } : {}),
+  };
 }
 
 /** By code: two copies of this package can be installed. */

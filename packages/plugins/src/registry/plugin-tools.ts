@@ -39,10 +39,11 @@ export function pluginToolSource(id: string, deps: PluginToolsDeps, { queueTimeo
       isReadOnly: action.isReadOnly,
       onUnknown,
       timeoutMs: action.timeoutMs + queueTimeoutMs + marginMs,
-      async execute(args, { processName, idempotencyKey, approvalId, signal }) {
+      async execute(args, { processName, idempotencyKey, approvalId, mayRepeat, signal }) {
         try {
-          // The run has its own journal, and whoever calls again after an unknown outcome has decided that it may be repeated.
-          return asToolResult(await deps.execute(action.name, args, { requestedBy: processName, idempotencyKey, approvalId, signal, whenPending: 'refuse', onUnknown: 'retry', isRecordedByCaller: true }));
+          // A run that keeps no steps calls again without knowing that the call has begun: the registry knows.
+          const repeat = mayRepeat === true ? { onUnknown: 'retry' as const } : {};
+          return asToolResult(await deps.execute(action.name, args, { requestedBy: processName, idempotencyKey, approvalId, signal, whenPending: 'refuse', isRecordedByCaller: true, ...repeat }));
         } catch (error) {
           // What a person decided is told as it is: the tool did not fail.
           if (CortexError.is(error) && refusals.has(error.code)) return errorResult(error);
