@@ -1,7 +1,7 @@
 import { idGenerator, silentLogger, type JsonObject } from '@cortex-runtime/core';
 import { systemRandom } from '@cortex-runtime/core/node';
 import type { Journal } from '@cortex-runtime/journal';
-import { createPluginRegistry, type PluginRegistry, type PluginResult, type ServicePlugin } from '@cortex-runtime/plugins';
+import { createPluginRegistry, type PluginRegistry, type PluginResult, type ServicePlugin, type ToolSource } from '@cortex-runtime/plugins';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { AgentProcess } from '../src/index.ts';
@@ -39,19 +39,19 @@ interface LifeOptions {
   plugin?: ServicePlugin;
   clock?: ReturnType<typeof shiftedClock>;
   script?: JsonObject;
-  hibernateAfterMs?: number;
+  /** What a tool says reaches its run only after this. */
+  held?: Promise<void>;
 }
 
 /** One life of a runtime and its registry over a journal. Another over the same journal, without a stop in between, is what a crash makes of it. */
-async function life(journal: Journal, { plugin = shop([]), clock = shiftedClock(Date.UTC(2026, 0, 1)), script = pays, hibernateAfterMs }: LifeOptions = {}) {
+async function life(journal: Journal, { plugin = shop([]), clock = shiftedClock(Date.UTC(2026, 0, 1)), script = pays, held }: LifeOptions = {}) {
   const registry: PluginRegistry = createPluginRegistry({ clock, createId: idGenerator({ clock, random: systemRandom }), logger: silentLogger, journal }, { teardownTimeoutMs: 20 });
   await registry.register(plugin);
   let isDead = false;
   const runtime = await testRuntime({
     journal, clock, script,
-    runtime: hibernateAfterMs === undefined ? {} : { hibernateAfterMs },
     deps: {
-      createPluginSource: (name, { allow, actions }) => registry.toolSource(name, { allow, actions }),
+      createPluginSource: (name, { allow, actions }) => later(registry.toolSource(name, { allow, actions }), held),
       isApprovalAnswered: async (id) => !isDead && (await registry.approval(id)).status !== 'pending',
     },
   });
@@ -71,6 +71,12 @@ async function life(journal: Journal, { plugin = shop([]), clock = shiftedClock(
     /** From here on nothing reacts in this life: answers are left to the next. */
     die: () => (isDead = true),
   };
+}
+
+/** The tools of a source, whose answers and errors come no earlier than `held` resolves. */
+function later(source: ToolSource, held: Promise<void> | undefined): ToolSource {
+  if (held === undefined) return source;
+  return { ...source, tools: async () => (await source.tools()).map((tool) => ({ ...tool, execute: (...given) => tool.execute(...given).finally(() => held) })) };
 }
 
 const isParked = (process: AgentProcess) => eventually(() => process.state === 'awaiting' && process.status().running_runs === 0, 'the run to be parked');
@@ -132,6 +138,20 @@ describe('a run whose tool call needs an approval', () => {
     const [result] = ofType(await again.readJournal(), 'tool_result');
     expect(result?.data).toMatchObject({ is_error: true, content: expect.stringContaining('nobody answered the request for an approval in time') as unknown });
     expect(done).toEqual([]);
+  });
+
+  it('goes on when the answer came before the run was parked', async () => {
+    const done: string[] = [];
+    let open: () => void = () => undefined;
+    const { start, pending, registry, runtime } = await life(memoryJournal(), { plugin: shop(done), held: new Promise((resolve) => (open = resolve)) });
+    const process = await start();
+    await process.inject({ payload: { euros: 5 } });
+    await registry.approve((await pending()).id, { by: 'ada' });
+    await runtime.takeUpAnswered('clerk');
+    open();
+    await isDone(process);
+    expect(done).toEqual(['pay 5']);
+    expect(await violations(process)).toEqual([]);
   });
 
   it('waits over crashes, and goes on with an answer that was given three lives later', async () => {
