@@ -117,6 +117,7 @@ describe('a host that is killed around an approval', () => {
     for (let restart = 0; restart < 2; restart += 1) {
       const host = await shop.start();
       expect((await pendingApproval(host.client)).id).toBe(first.approval.id);
+      await expect.poll(() => host.said.out, deadline).toMatch(/1 call waits for your approval: (npx )?cortex approvals/);
       await shop.kill(host);
     }
     expect(calendar.events).toEqual([]);

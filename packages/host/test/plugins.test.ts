@@ -10,6 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { quietAgent, workshop } from './running-host.ts';
 
 const calendarPackage = fileURLToPath(new URL('../../../examples/plugins/cortex-plugin-calendar', import.meta.url));
+const officeServer = fileURLToPath(new URL('../../../examples/mcp/office-server.mjs', import.meta.url));
 const patience = { timeout: 20_000, interval: 20 };
 
 /** A calendar service that only counts, as far as the plugin's setup and its reads need one. */
@@ -133,6 +134,22 @@ describe('plugins of a host', () => {
     await client.inject('desk', { payload: { tool: 'create_event' } });
     await expect.poll(() => client.listDeadLetters('desk').then(([letter]) => letter?.error), patience).toContain('calendar.creat_event: there is no such action; did you mean create_event?');
     expect(calendar.requests).not.toContain('POST /events');
+  });
+
+  it('of an MCP server with tiers end with the rest of an agent that hibernates, and come back for the answer', async () => {
+    const shop = office();
+    shop.write('agents/answer.yaml', `rules:\n  - when: { turn: 1 }\n    respond: { tool_calls: [{ name: office__issue_refund, arguments: { order_id: A-1002, cents: 100 } }] }\n  - when: { after_tool: any }\n    respond: { text: "told: {{result}}" }\n`);
+    shop.write('agents/desk.agent', quietAgent('desk', `servers:\n  office: { command: node, args: [${JSON.stringify(officeServer)}, ./office], tiers: { issue_refund: confirm, system_load: admin }, approval_ttl: 1h }\n`));
+    const { client } = await shop.start({ environment: { CORTEX_HIBERNATE_AFTER: '0.2s', PATH: process.env['PATH'] ?? '' } });
+    const facts = () => client.listPlugins().then(([listed]) => [listed?.state, listed?.actions.find(({ name }) => name === 'issue_refund')?.tier]);
+    expect(await facts()).toEqual(['pending', undefined]); // nothing is started before its first use
+    await client.inject('desk', { payload: {} });
+    await expect.poll(() => client.getProcess('desk').then(({ state, hibernated }) => [state, hibernated]), patience).toEqual(['awaiting', true]);
+    await expect.poll(facts, patience).toEqual(['pending', undefined]);
+    const [approval] = await client.listApprovals({ status: 'pending' });
+    expect(Date.parse(approval?.expiresAt ?? '') - Date.parse(approval?.requestedAt ?? '')).toBeGreaterThan(3_590_000);
+    await client.approve(approval?.id ?? '');
+    await expect.poll(() => client.getJournal('desk', { type: 'invocation_result' }).then(({ entries }) => String(entries[0]?.data['response'])), patience).toContain('100');
   });
 
   it('keep their record where no agent can be', async () => {
