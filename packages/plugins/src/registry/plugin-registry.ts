@@ -7,7 +7,7 @@ import { discoverPlugins, type DiscoveredPlugin, type DiscoverOptions } from '..
 import { ActionLedger, type Decision } from '../ledger/action-ledger.ts';
 import type { ApprovalRequest, ApprovalStatus } from '../ledger/approval-request.ts';
 import type { CredentialBroker } from '../protocol/credential-broker.ts';
-import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError } from '../protocol/plugin-errors.ts';
+import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError, PluginUnloadedError } from '../protocol/plugin-errors.ts';
 import { PluginHealthStatus, type PluginHealthReport } from '../protocol/plugin-health.ts';
 import type { PluginActionInfo, PluginResult, ServicePlugin } from '../protocol/service-plugin.ts';
 import { pluginNamePattern, pluginNameRule } from '../plugin-name.ts';
@@ -93,7 +93,7 @@ export interface PluginRegistry extends AsyncDisposable {
   deny(approvalId: string, decision: Decision): Promise<ApprovalRequest>;
   /** Calls `listener` with each new request for an approval, each answer, and each that expires. */
   watchApprovals(listener: (approval: ApprovalRequest) => void): () => void;
-  /** Unloads everything. */
+  /** Unloads everything, and takes no more. */
   close(): Promise<void>;
 }
 
@@ -117,6 +117,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
   const objects = new Map<ServicePlugin, string>();
   const listeners = new Set<(approval: ApprovalRequest) => void>();
   let opening: Promise<ActionLedger> | undefined;
+  let isClosed = false;
 
   const ledger = (): Promise<ActionLedger> => {
     opening ??= ActionLedger.open(deps, settings.processId).then((opened) => {
@@ -193,6 +194,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
 
   async function register(plugin: ServicePlugin, { as: id = plugin?.name, settings: given }: RegisterOptions = {}): Promise<PluginInfo> {
     assertPlugin(plugin);
+    if (isClosed) throw new PluginUnloadedError(id);
     const { name } = plugin;
     // Taken before anything is awaited: of two with one id the second is refused, and never set up.
     if (entries.has(id) || reserved.has(id)) throw new PluginExistsError(id);
@@ -289,6 +291,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       return () => void listeners.delete(listener);
     },
     async close() {
+      isClosed = true;
       await Promise.all([...entries.keys()].map(unload));
       const opened = await opening?.catch(() => undefined);
       await opened?.close();
