@@ -45,6 +45,27 @@ describe('hibernation', () => {
     await eventually(() => process.hibernate());
   });
 
+  it('does not wait for a person: a run whose call nobody knows about is settled after it', async () => {
+    const directory = await temporaryDirectory();
+    let hold: Promise<never> | undefined;
+    const hanging = functionTool({ name: 'pay', description: 'x', input: { type: 'object' }, execute: () => (hold = new Promise<never>(() => {})) });
+    const first = await (await testRuntime({ journal: await fileJournal(directory), tools: [hanging], script: callsTool('pay') })).addProcess('worker', testConfig());
+    await first.start();
+    await first.inject({ payload: 1 });
+    await eventually(() => hold !== undefined);
+    const calendar = { triggers: [{ type: 'cron', cron_expression: '0 0 1 1 *', misfire: 'skip' }] };
+    const again = await (await testRuntime({ journal: await fileJournal(directory), tools: [hanging], script: callsTool('pay') })).addProcess('worker', testConfig(calendar));
+    await again.start();
+    await eventually(() => again.state === 'awaiting' && again.status().running_runs === 0);
+    await eventually(() => again.hibernate());
+    expect(again.status()).toMatchObject({ state: 'awaiting', hibernated: true, waiting_effects: 1 });
+    const [effect] = await again.waitingEffects();
+    await again.hibernate();
+    await again.resolveEffect(effect?.effect_id ?? '', 'happened', { result: 'paid' });
+    await eventually(() => again.status().invocation_count === 1);
+    expect(again.state).toBe('running');
+  });
+
   it('happens by itself after a while without work', async () => {
     const journal = await fileJournal(await temporaryDirectory());
     const runtime = await testRuntime({ journal, runtime: { hibernateAfterMs: 20 } });

@@ -15,6 +15,9 @@ function withAdvice(code: string, message: string): string {
       return 'the host does not know this token; give the right one with --token or CORTEX_TOKEN (it is in the file "token" of its data directory)';
     case 'HOST_UNREACHABLE':
       return `${message}. Is it still starting, or was it killed? "cortex start" starts it again and goes on where it was`;
+    case 'APPROVAL_NOT_FOUND':
+    case 'APPROVAL_CLOSED':
+      return `${message}; what waits: cortex approvals`;
     default:
       return message;
   }

@@ -74,6 +74,18 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
     .option('--result <json>', 'what the call gave: JSON, @FILE or -')
     .option('--by <who>', 'who decided; kept in the journal')
     .action(run(async (effect: string, resolution: string, options: SharedOptions & { result?: string; by?: string }) => (await import('./commands/effects-command.ts')).resolveCommand(context, effect, resolution, options)));
+  command('approvals', 'list calls that wait for your approval')
+    .option('--all', 'also those that were answered, used or have expired')
+    .action(run(async (options: SharedOptions & { all?: boolean }) => (await import('./commands/approvals-command.ts')).approvalsCommand(context, options)));
+  for (const [verb, description] of [['approve', 'let a call be made that waits for your approval'], ['deny', 'refuse a call that waits for your approval']] as const) {
+    command(verb, description)
+      .argument('<id>', 'id of the approval, or the beginning of it')
+      .option('--reason <text>', verb === 'deny' ? 'told to the agent' : 'kept in the journal')
+      .option('--by <who>', 'who decided; kept in the journal')
+      .action(run(async (id: string, options: SharedOptions & { reason?: string; by?: string }) => (await import('./commands/approvals-command.ts')).decideCommand(context, verb, id, options)));
+  }
+  command('plugins', 'show the plugins of the agents, and what stands before each action')
+    .action(run(async (options: SharedOptions) => (await import('./commands/plugins-command.ts')).pluginsCommand(context, options)));
   command('dead-letters', 'list events that an agent gave up on')
     .argument('<name>', 'an agent')
     .option('--redeliver [id]', 'take them back in: all, or one')

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { parseManifest } from '@cortex-runtime/manifest';
 import { describe, expect, it } from 'vitest';
 
 import { manifestFieldTables } from './manifest-fields.ts';
@@ -18,5 +19,11 @@ describe('docs/manifest.md', () => {
     const current = `${before}${begin}\n${manifestFieldTables()}\n\n${end}${after}`;
     if (process.env['UPDATE_DOCS'] === '1') writeFileSync(guide, current);
     expect(readFileSync(guide, 'utf8')).toBe(current);
+  });
+
+  it('shows manifests that are valid', () => {
+    const examples = [...readFileSync(guide, 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text).filter((text) => /^name:/m.test(text));
+    expect(examples.length).toBeGreaterThanOrEqual(2);
+    for (const text of examples) expect(parseManifest(text, 'docs/manifest.md').manifest.name).not.toBe('');
   });
 });

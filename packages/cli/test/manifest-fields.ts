@@ -43,7 +43,8 @@ function nestedOf(field: JsonSchema): { title: string; schema: JsonSchema }[] {
   if (field.properties !== undefined) return [{ title: '', schema: field }];
   if (field.items?.properties !== undefined) return [{ title: 'Of each item:', schema: field.items }];
   const values = typeof field.additionalProperties === 'object' ? field.additionalProperties : undefined;
-  const options = values?.anyOf ?? (values === undefined ? [] : [values]);
+  if (values?.properties !== undefined) return [{ title: 'Of each entry:', schema: values }];
+  const options = values?.anyOf ?? [];
   return options.flatMap((schema) => (schema.properties === undefined ? [] : [{ title: `With \`${Object.keys(schema.properties)[0] ?? ''}\`:`, schema }]));
 }
 

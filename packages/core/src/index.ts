@@ -22,6 +22,7 @@ export {
 } from './environment-reference.ts';
 export { nearestName } from './nearest-name.ts';
 export { markText, quoteName } from './mark-text.ts';
+export { isSecretName } from './secret-name.ts';
 export { DocumentError, formatPath, type DocumentIssue } from './document/document-error.ts';
 export { parseDocument, readDocument, readDocumentInput, shapeOf, type DocumentResult, type ReadDocumentOptions } from './document/parse-document.ts';
 export { documentCodec, type DocumentCodec } from './document/document-codec.ts';

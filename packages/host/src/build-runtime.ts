@@ -1,10 +1,12 @@
 import { AgentRuntime, type RuntimeDependencies } from '@cortex-runtime/agent-process';
-import type { Clock, Disk, IdGenerator, Logger, Net, Random } from '@cortex-runtime/core';
+import { InvalidInputError, type Clock, type Disk, type IdGenerator, type Logger, type Net, type Random } from '@cortex-runtime/core';
 import { createModelProvider, type PriceTable } from '@cortex-runtime/models';
 import { mcpServer } from '@cortex-runtime/plugins/mcp';
 import type { CronScheduler, WebhookRoutes } from '@cortex-runtime/triggers';
 
 import type { Journals } from './open-journals.ts';
+import type { HostPlugins } from './plugins/host-plugins.ts';
+import { pluginsProcessId } from './plugins/plugins-process.ts';
 import type { HostStorage } from './storage/host-storage.ts';
 
 export interface BuildRuntimeDeps {
@@ -16,6 +18,7 @@ export interface BuildRuntimeDeps {
   createId: IdGenerator;
   environment: Readonly<Record<string, string | undefined>>;
   journals: Journals;
+  plugins: HostPlugins;
   scheduler: CronScheduler;
   webhookRoutes: WebhookRoutes;
   prices: PriceTable;
@@ -24,10 +27,13 @@ export interface BuildRuntimeDeps {
 
 /** Chooses the adapters of a runtime: this is the one place that knows them all. */
 export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs: number; version: string }): AgentRuntime {
-  const { clock, random, disk, net, logger, createId, environment, journals, scheduler, webhookRoutes, prices, storage } = deps;
+  const { clock, random, disk, net, logger, createId, environment, journals, plugins, scheduler, webhookRoutes, prices, storage } = deps;
   const collaborators: RuntimeDependencies = {
     clock, random, disk, net, logger, createId, environment, scheduler, webhookRoutes,
-    openJournal: (config, { baseDirectory }) => journals.open(config, baseDirectory),
+    openJournal: async (config, { processName, baseDirectory }) => {
+      if (processName === pluginsProcessId) throw new InvalidInputError('name', `${JSON.stringify(pluginsProcessId)} is what the host calls its record of plugins and approvals; choose another name`);
+      return journals.open(config, baseDirectory);
+    },
     createModel: (config, { processName, baseDirectory }) =>
       createModelProvider(
         config.model,
@@ -35,7 +41,10 @@ export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs
         definedOnly({ ...config.modelOptions }),
       ),
     createToolSource: (name, config, { processName, baseDirectory, toolTimeoutMs }) =>
-      mcpServer({ clock, net, environment, logger: logger.child({ process: processName, server: name }) }, name, config, { baseDirectory, timeoutMs: toolTimeoutMs, clientVersion: options.version }),
+      plugins.serverSource(name, config, { processName, baseDirectory }, () =>
+        mcpServer({ clock, net, environment, logger: logger.child({ process: processName, server: name }) }, name, config, { baseDirectory, timeoutMs: toolTimeoutMs, clientVersion: options.version })),
+    createPluginSource: (name, config, place) => plugins.pluginSource(name, config, place),
+    isApprovalAnswered: (approvalId) => plugins.isAnswered(approvalId),
     createMemory: (config, place) => storage.memories.open(config, place),
     typedMemory: storage.typedMemory,
     sessions: storage.sessions,

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import type { AgentRuntime } from '@cortex-runtime/agent-process';
 import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
@@ -16,6 +16,8 @@ import { hostVersion } from './host-version.ts';
 import { hostLogger } from './log/host-logger.ts';
 import { servedMemory } from './memory/served-memory.ts';
 import { openJournals } from './open-journals.ts';
+import { hostPlugins, type HostPlugins } from './plugins/host-plugins.ts';
+import { pluginsProcessId } from './plugins/plugins-process.ts';
 import { servedRuntime } from './served-runtime.ts';
 import { servedSessions } from './sessions/served-sessions.ts';
 import { openHostStorage } from './storage/host-storage.ts';
@@ -105,7 +107,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const journals = await openJournals({ ...seams, createId, onEntry: options.onEntry ?? (() => undefined) }, dataDirectory);
     cleanUp.push(() => journals.close());
     const known = await journals.shared.heads();
-    progress({ step: 'journal-opened', dataDirectory, agents: known.length, afterMs: afterMs() });
+    progress({ step: 'journal-opened', dataDirectory, agents: known.filter(({ processId }) => processId !== pluginsProcessId).length, afterMs: afterMs() });
 
     const prices = priceTable();
     const storage = await openHostStorage({ ...seams, createId, environment: options.environment, prices }, config, { dataDirectory, workingDirectory: options.workingDirectory });
@@ -114,16 +116,20 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const scheduler = cronScheduler(seams.clock);
     cleanUp.push(() => scheduler.close());
     const webhookRoutes = createWebhookRoutes();
-    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, scheduler, webhookRoutes, prices, storage }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
-    cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
-
     const token = config.token ?? ensureToken(dataDirectory, seams.random);
+    const plugins = hostPlugins({ ...seams, createId, environment: options.environment, journal: journals.shared, workingDirectory: options.workingDirectory, token });
+    cleanUp.push(() => plugins.close());
+    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, plugins, scheduler, webhookRoutes, prices, storage }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
+    cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
+    takeUpAnswers(plugins, runtime, logger);
+
     const server = createServer(
       {
         ...seams,
         runtime: servedRuntime(runtime),
         memory: servedMemory(storage.typedMemory),
         sessions: servedSessions(storage.sessions),
+        plugins: plugins.served,
         webhookRoutes,
         phase: () => phase,
         requestShutdown: () => void stop('POST /runtime/shutdown'),
@@ -148,7 +154,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
       { once: true },
     );
 
-    await loadAndStart({ runtime, places, dataDirectory, logger, progress, afterMs, isStopping: () => stopping !== undefined });
+    await loadAndStart({ runtime, plugins, workingDirectory: options.workingDirectory, places, dataDirectory, logger, progress, afterMs, isStopping: () => stopping !== undefined });
     if (phase === 'starting') phase = 'ready';
     return { url, port, token, dataDirectory, runtime, logger, stop: (reason) => stop(reason), stopped };
   } catch (error) {
@@ -157,8 +163,18 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   }
 }
 
+/** An answered approval, or one that expired, lets the run go on that waits for it. */
+function takeUpAnswers({ registry }: HostPlugins, runtime: AgentRuntime, logger: Logger): void {
+  registry.watchApprovals(({ id, status, requestedBy }) => {
+    if (status === 'pending' || status === 'used') return;
+    runtime.takeUpAnswered(requestedBy).catch((error: unknown) => logger.error({ process: requestedBy, approval: id, problem: describeError(error) }, 'a run that waits for an approval could not go on; the next start tries again'));
+  });
+}
+
 async function loadAndStart(context: {
   runtime: AgentRuntime;
+  plugins: HostPlugins;
+  workingDirectory: string;
   dataDirectory: string;
   places: Awaited<ReturnType<typeof collectManifests>>;
   logger: Logger;
@@ -186,6 +202,7 @@ async function loadAndStart(context: {
   for (const { file, error } of errors) logger.error({ file, problem: describeError(error) }, 'a manifest could not be loaded');
   progress({ step: 'loaded', names, errors, afterMs: afterMs() });
   if (context.isStopping()) return;
+  preparePlugins(context);
   const report = await runtime.startAll();
   logger.info({ started: report.started.length, failed: report.failed.length, skipped: report.skipped.length, after_ms: Math.round(afterMs()) }, 'agents at work');
   progress({ step: 'started', ...report, afterMs: afterMs() });
@@ -194,6 +211,12 @@ async function loadAndStart(context: {
   } catch (error) {
     logger.warn({ problem: describeError(error) }, 'what the manifests say could not be kept; the next start reads them anew');
   }
+}
+
+/** Begins to set up what the agents name. The agents do not wait for it: one whose plugin is not ready waits with its first run. */
+function preparePlugins({ runtime, plugins, workingDirectory, logger }: { runtime: AgentRuntime; plugins: HostPlugins; workingDirectory: string; logger: Logger }): void {
+  const agents = [...runtime.processes.values()].map(({ name, source, config }) => ({ config, user: { processName: name, baseDirectory: source === undefined ? workingDirectory : dirname(source) } }));
+  plugins.prepare(agents).catch((error: unknown) => logger.error({ problem: describeError(error) }, 'the plugins could not be prepared'));
 }
 
 /** Waits for `work`, but not for ever: what has not ended by then goes on from the journal at the next start. */

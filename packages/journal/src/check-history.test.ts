@@ -17,6 +17,8 @@ const intent = (attempt: number, onUnknown = 'ask', more: JsonObject = {}): [str
   ['tool_call', { effect_id: 'run-1/0/0', tool: 'pay', args: { euros: 5 }, idempotency_key: 'k', attempt, on_unknown: onUnknown, ...more }];
 const outcome = (more: JsonObject = {}): [string, JsonObject] => ['tool_result', { effect_id: 'run-1/0/0', content: 'ok', ...more }];
 const resolved = (resolution: string): [string, JsonObject] => ['effect_resolved', { effect_id: 'run-1/0/0', resolution, by: 'ada' }];
+const deferred: [string, JsonObject] = ['effect_deferred', { effect_id: 'run-1/0/0', name: 'pay', waits_for: { approval_id: 'a1' } }];
+const resumed: [string, JsonObject] = ['effect_resumed', { effect_id: 'run-1/0/0' }];
 const rules = (entries: JournalEntry[], isFinal = false) => checkHistory(entries, { isFinal }).violations.map(({ rule }) => rule);
 
 describe('the history checker', () => {
@@ -38,6 +40,7 @@ describe('the history checker', () => {
     ['an effect that is executed again after its outcome', [intent(1), outcome(), intent(2)], ['effect-executed-again']],
     ['an unknown effect that is repeated without an answer', [intent(1), intent(2), outcome()], ['unknown-effect-repeated']],
     ['a repetition under another idempotency key', [intent(1, 'retry'), intent(2, 'retry', { idempotency_key: 'other' }), outcome()], ['unknown-effect-repeated']],
+    ['an effect that is begun while it waits for an approval', [intent(1, 'probe'), deferred, intent(2, 'probe'), outcome()], ['deferred-effect-begun']],
     ['two outcomes', [intent(1), outcome(), outcome()], ['outcome-twice']],
     ['an outcome of nothing', [outcome()], ['outcome-without-intent']],
     ['another effect under the same id', [intent(1, 'retry'), intent(2, 'retry', { args: { euros: 50 } }), outcome()], ['effect-changed']],
@@ -50,6 +53,7 @@ describe('the history checker', () => {
     ['a failed attempt is followed by another', [intent(1), outcome({ error: { type: 'E', message: 'm' } }), intent(2), outcome()]],
     ['an idempotent effect is repeated with the same key', [intent(1, 'retry'), intent(2, 'retry'), outcome()]],
     ['a probe said that it had not happened', [intent(1, 'probe'), intent(2, 'probe'), outcome()]],
+    ['an effect that waited is begun when what it waited for has come', [intent(1, 'ask'), deferred, resumed, intent(2, 'ask'), outcome()]],
     ['a dead letter is redelivered and closed again', [accepted, dead, ['dead_letter_redelivered', { event_id: 'e1' }], closed]],
     ['a removed process leaves its events', [accepted, ['process_removed', {}]]],
   ])('accepts that %s', (_, steps) => {

@@ -14,6 +14,7 @@ export type HistoryRule =
   | 'outcome-twice'
   | 'effect-executed-again'
   | 'unknown-effect-repeated'
+  | 'deferred-effect-begun'
   | 'effect-changed'
   | 'transition-torn';
 
@@ -42,7 +43,7 @@ interface EffectHistory {
   input: string;
   onUnknown: string;
   key: string;
-  status: 'intent' | 'done' | 'failed' | 'unknown' | 'retry';
+  status: 'intent' | 'done' | 'failed' | 'unknown' | 'retry' | 'deferred';
 }
 
 interface ProcessHistory {
@@ -57,7 +58,7 @@ const outcomes = new Set(['llm_result', 'tool_result', 'effect_outcome']);
 
 /**
  * Checks what a journal says happened against what may happen: every accepted event is closed once, no recorded effect is executed again, no effect whose
- * outcome is unknown is repeated unless it may be. Depends on nothing but the entries; those of one process must be in order of `seq`.
+ * outcome is unknown is repeated unless it may be, none is begun while it waits. Depends on nothing but the entries; those of one process must be in order of `seq`.
  */
 export function checkHistory(entries: Iterable<JournalEntry>, options: HistoryOptions = {}): HistoryReport {
   const checker = new HistoryChecker();
@@ -133,6 +134,13 @@ export class HistoryChecker {
         else if (effect?.status !== undefined && effect.status !== 'done' && text(data, 'resolution') !== 'happened') effect.status = 'retry';
         return;
       }
+      case 'effect_deferred':
+      case 'effect_resumed': {
+        const effect = effects.get(text(data, 'effect_id'));
+        if (effect !== undefined && entryType === 'effect_deferred') effect.status = 'deferred';
+        else if (effect?.status === 'deferred') effect.status = 'retry';
+        return;
+      }
       case 'state_transition': {
         const from = text(data, 'from_state');
         if (process.state !== undefined && from !== process.state) this.#violate('transition-torn', entry, `a transition from ${from}, but the state was ${process.state}`);
@@ -163,6 +171,7 @@ export class HistoryChecker {
     if (known === undefined) return;
     if (known.name !== next.name || known.input !== next.input) this.#violate('effect-changed', entry, `effect ${effectId} was ${known.name} ${known.input} and is now ${next.name} ${next.input}`);
     if (known.status === 'done') this.#violate('effect-executed-again', entry, `effect ${effectId} is begun again although its outcome is recorded`);
+    if (known.status === 'deferred') return this.#violate('deferred-effect-begun', entry, `effect ${effectId} is begun although it still waits for something outside`);
     const mayRepeat = known.status === 'retry' || known.status === 'failed' || known.status === 'done' || (known.status === 'intent' && known.onUnknown !== 'ask' && (known.onUnknown !== 'retry' || known.key === next.key));
     if (!mayRepeat) this.#violate('unknown-effect-repeated', entry, `effect ${effectId} is begun again although nobody knows whether it happened`);
   }

@@ -1,4 +1,4 @@
-import { CortexError } from '@cortex-runtime/core';
+import { CortexError, type JsonObject } from '@cortex-runtime/core';
 
 /** The journal was closed; nothing more is written or read through this handle. */
 export class JournalClosedError extends CortexError {
@@ -92,6 +92,23 @@ export class UnknownOutcomeError extends CortexError {
   constructor(effectId: string, effectName: string, reason: string, options?: ErrorOptions) {
     super(`it is unknown whether ${effectName} happened (effect ${effectId}: ${reason}); settle it with \`cortex resolve ${effectId} happened|not-happened|retry\``, options);
     this.effectId = effectId;
+  }
+}
+
+/** An effect was not begun, because something outside has to come first; its run waits until `EffectLog.resume`. Thrown by whoever carries the effect out. */
+export class EffectDeferredError extends CortexError {
+  readonly code = 'EFFECT_DEFERRED';
+  override readonly retryable = true;
+  readonly effectId: string;
+  readonly reason: string;
+  /** What has to come first, in the words of whoever carries the effect out. */
+  readonly waitsFor: JsonObject;
+
+  constructor(effectId: string, effectName: string, reason: string, waitsFor: JsonObject, options?: ErrorOptions) {
+    super(`${effectName} was not begun (effect ${effectId}: ${reason})`, options);
+    this.effectId = effectId;
+    this.reason = reason;
+    this.waitsFor = waitsFor;
   }
 }
 

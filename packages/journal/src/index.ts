@@ -5,6 +5,7 @@ export { JournalConfig, JournalLevel } from './config/index.ts';
 export {
   DataDirectoryInUseError,
   DataDirectoryLostError,
+  EffectDeferredError,
   JournalClosedError,
   JournalCorruptError,
   JournalFailedError,
@@ -26,4 +27,4 @@ export { ProcessLog, type OwnJournalEntry, type ProcessLogOptions } from './proc
 export { contextStateProjection, lifecycleStateProjection, ReplayEngine, type RecoveredProcess } from './replay-engine.ts';
 export { OnUnknown, type Effect } from './effects/effect-entries.ts';
 export { effectsProjection, type EffectRecord, type EffectsState } from './effects/effects-projection.ts';
-export { EffectLog, type EffectAttempt, type EffectOutcome, type EffectResolution, type EffectToRun, type ProbeAnswer } from './effects/effect-log.ts';
+export { EffectLog, type DeferredEffect, type EffectAttempt, type EffectOutcome, type EffectResolution, type EffectToRun, type ProbeAnswer } from './effects/effect-log.ts';

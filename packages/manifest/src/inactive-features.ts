@@ -31,7 +31,7 @@ export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
   add(config.health.enabled, 'health', `${inactive}: behaviour is not watched`);
   add(config.mission.enabled, 'mission', `${inactive}: progress is not judged`);
   add(config.inbox.enabled, 'inbox', `${inactive}: people can not send messages to the agent`);
-  add(config.approval !== undefined, 'approval', `${inactive}: no tool call waits for an approval`);
+  add(config.approval !== undefined, 'approval', `${inactive}: which calls wait for an approval is said by plugins.NAME.actions and servers.NAME.tiers`);
   add(JSON.stringify(config.breaker) !== defaultBreaker, 'breaker', `${inactive}: chains of wakes are recorded and not stopped`);
   for (const [name, server] of Object.entries(config.servers)) {
     if ('url' in server) for (const [key, field] of serverFields) add(server[key] !== undefined, `servers.${name}.${field}`, `${inactive}: use bearer_token, api_key or headers`);

@@ -25,6 +25,7 @@ describe('warnings', () => {
       '1:1 triggers: there are none; the agent wakes only when somebody injects an event',
       '1:1 servers: there are none; the agent has no tools',
     ]);
+    expect(warningsOf('name: x\nplugins: {calendar: {}}').join()).not.toContain('the agent has no tools');
     expect(warningsOf('name: x\nconfig: {instructions: Do., servers: {s: {command: node}}, triggers: [{type: cron, cron_expression: "* * * * *"}]}')).toEqual([]);
   });
 
@@ -38,6 +39,8 @@ describe('warnings', () => {
     ['memory: {provider: embedding, embedding_options: {api_key: abc}}', '2:60 memory.embedding_options.api_key'],
     ['context: {memory_embedding_options: {api_key: abc}}', '2:47 context.memory_embedding_options.api_key'],
     ['secrets: {secrets: {a: abc}}', '2:24 secrets.secrets.a'],
+    ['plugins: {p: {settings: {url: "http://h/", api_key: abc}}}', '2:53 plugins.p.settings.api_key'],
+    ['config: {plugins: {p: {settings: {accounts: [{token: abc}]}}}}', '2:54 config.plugins.p.settings.accounts[0].token'],
   ])('point at the secret in %s, and not at a reference', (text, place) => {
     const message = 'is a secret in plain sight; write ${NAME} and set the environment variable NAME';
     expect(warningsOf(`name: x\n${text}`)).toContain(`${place}: ${message}`);
@@ -76,7 +79,7 @@ describe('warnings', () => {
     ['mission: {enabled: true}', '5:10 mission: accepted, has no effect in this version: progress is not judged'],
     ['inbox: {enabled: true}', '5:8 inbox: accepted, has no effect in this version: people can not send messages to the agent'],
     ['secrets: {secrets: {a: "${A}"}}', '5:10 secrets: accepted, has no effect in this version: the agent is given no secrets'],
-    ['approval: {tools: [x]}', '5:11 approval: accepted, has no effect in this version: no tool call waits for an approval'],
+    ['approval: {tools: [x]}', '5:11 approval: accepted, has no effect in this version: which calls wait for an approval is said by plugins.NAME.actions and servers.NAME.tiers'],
     ['memory: {provider: chroma}', '5:20 memory.provider: accepted, has no effect in this version: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory'],
     ['context: {memory_provider: mem0}', '5:28 context.memory_provider: accepted, has no effect in this version: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory'],
     ['trigger_delivery: {scan_payloads: true}', '5:35 trigger_delivery.scan_payloads: accepted, has no effect in this version: payloads are not scanned'],

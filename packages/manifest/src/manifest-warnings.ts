@@ -1,4 +1,4 @@
-import { formatPath, hasReferences } from '@cortex-runtime/core';
+import { formatPath, hasReferences, isSecretName, type JsonValue } from '@cortex-runtime/core';
 
 import type { AgentManifest } from './agent-manifest.ts';
 import type { ManifestProblem } from './errors.ts';
@@ -34,11 +34,9 @@ function missingParts(manifest: AgentManifest, config: LocatedManifest['config']
   const warnings: Warning[] = [];
   if ((config.instructions ?? '').trim() === '') warnings.push({ segments: ['instructions'], message: 'there are none; the model is told nothing about its task' });
   if (config.triggers.length === 0) warnings.push({ segments: ['triggers'], message: 'there are none; the agent wakes only when somebody injects an event' });
-  if (Object.keys(config.servers).length === 0) warnings.push({ segments: ['servers'], message: 'there are none; the agent has no tools' });
+  if (Object.keys(config.servers).length + Object.keys(config.plugins).length === 0) warnings.push({ segments: ['servers'], message: 'there are none; the agent has no tools' });
   return warnings.map((warning) => ({ ...warning, segments: writtenAt(manifest, warning.segments) }));
 }
-
-const secretName = /secret|token|passw|api[-_]?key|authorization|credential|private[-_]?key/i;
 
 function literalSecrets(manifest: AgentManifest): Warning[] {
   const warnings: Warning[] = [];
@@ -52,12 +50,19 @@ function literalSecrets(manifest: AgentManifest): Warning[] {
     if ('url' in server) {
       check(['servers', name, 'bearer_token'], server.bearerToken);
       check(['servers', name, 'api_key'], server.apiKey);
-      for (const [header, value] of Object.entries(server.headers ?? {})) if (secretName.test(header)) check(['servers', name, 'headers', header], value);
+      for (const [header, value] of Object.entries(server.headers ?? {})) if (isSecretName(header)) check(['servers', name, 'headers', header], value);
     } else {
-      for (const [variable, value] of Object.entries(server.env ?? {})) if (secretName.test(variable)) check(['servers', name, 'env', variable], value);
+      for (const [variable, value] of Object.entries(server.env ?? {})) if (isSecretName(variable)) check(['servers', name, 'env', variable], value);
     }
   }
   check(['context', 'memory_embedding_options', 'api_key'], (manifest.memory?.embeddingOptions ?? (manifest.context ?? manifest.config?.context)?.memoryEmbeddingOptions)?.apiKey);
+  const checkSettings = (segments: (string | number)[], value: JsonValue | undefined, isSecret: boolean) => {
+    if (typeof value === 'string') {
+      if (isSecret) check(segments, value);
+    } else if (Array.isArray(value)) (value as readonly JsonValue[]).forEach((item, index) => checkSettings([...segments, index], item, isSecret));
+    else if (typeof value === 'object' && value !== null) for (const [key, item] of Object.entries(value)) checkSettings([...segments, key], item, isSecret || isSecretName(key));
+  };
+  for (const [name, { settings }] of Object.entries(manifest.plugins ?? manifest.config?.plugins ?? {})) checkSettings(['plugins', name, 'settings'], settings as JsonValue | undefined, false);
   check(['model_options', 'api_key'], (manifest.modelOptions ?? manifest.config?.modelOptions)?.apiKey);
   return warnings;
 }

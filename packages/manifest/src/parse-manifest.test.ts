@@ -30,6 +30,12 @@ describe('the errors of a manifest', () => {
     ['a server that is neither', 'name: x\nservers:\n  a: {comand: x}', 'agents/x.agent:3:7: servers.a.comand: unknown key; did you mean "command"?'],
     ['a name of a server with a space', 'name: x\nservers:\n  "a b": {command: x}', 'agents/x.agent:3:10: servers["a b"]: '],
     ['an unknown key of a server over HTTP', 'name: x\nservers:\n  a: {url: "http://h/", bearer: x}', 'agents/x.agent:3:25: servers.a.bearer: unknown key'],
+    ['an unknown key of a plugin', 'name: x\nplugins:\n  calendar:\n    actions:\n      create_event: {teir: confirm}', 'agents/x.agent:5:22: plugins.calendar.actions.create_event.teir: unknown key; did you mean "tier"?'],
+    ['a tier that is none', 'name: x\nplugins: {calendar: {actions: {create_event: {tier: ask}}}}', 'agents/x.agent:2:53: plugins.calendar.actions.create_event.tier: Invalid option: expected one of "auto"|"confirm"|"admin", got "ask"'],
+    ['a plugin at two places', 'name: x\nplugins:\n  calendar:\n    package: a\n    path: ./a', 'agents/x.agent:5:11: plugins.calendar.path: package and path name two places; keep one of them'],
+    ['a name that no plugin can have', 'name: x\nplugins: {my__calendar: {}}', 'agents/x.agent:2:25: plugins.my__calendar: '],
+    ['a plugin with the name of a server', 'name: x\nservers: {office: {command: x}}\nplugins: {office: {}}', 'agents/x.agent:3:19: plugins.office: is the name of a server, too; their tools would have the same names'],
+    ['tiers of a server whose name can not be a plugin\'s', 'name: x\nconfig:\n  servers:\n    a__b: {command: x, tiers: {pay: confirm}}', 'agents/x.agent:4:11: config.servers.a__b: has tiers; the name of such a server must be letters and digits'],
     ['a masked secret', 'name: x\ntriggers: [{type: webhook, hmac_secret: "**********"}]', 'agents/x.agent:2:41: triggers[0].hmac_secret: is a masked value; give the secret itself or a ${NAME} reference'],
     ['a number where the document should be', '42', 'agents/x.agent:1:1: must be a map of settings, such as "name: my-agent"'],
     ['a list where the document should be', '- name: x', 'agents/x.agent:1:1: must be a map of settings'],
@@ -92,6 +98,13 @@ describe('a manifest', () => {
     });
   });
 
+  it('says which plugins the agent may use, and on which terms', () => {
+    expect(config('plugins: {calendar: {path: ./c, settings: {someUrl: u}, allow: [list], actions: {list: {timeout: 30s, approval_ttl: 1h, on_unknown: ask}, "*": {tier: confirm}}}}').plugins).toEqual({
+      calendar: { path: './c', settings: { someUrl: 'u' }, allow: ['list'], actions: { list: { timeoutMs: 30_000, approvalTtlMs: 3_600_000, onUnknown: 'ask' }, '*': { tier: 'confirm' } } },
+    });
+    expect(config('servers: {office: {command: x, tiers: {refund: confirm}}}').servers['office']).toMatchObject({ tiers: { refund: 'confirm' } });
+  });
+
   it('merges world and memory into a context that stands under config', () => {
     expect(config('world: {a: 1}\nmemory: {}\nconfig: {context: {env_prefix: X_, memory_max: 9}}').context).toMatchObject({ initialState: { a: 1 }, memoryProvider: 'in_memory', memoryMax: 9, envPrefix: 'X_' });
   });
@@ -120,8 +133,9 @@ it('knows the trigger types of the registry that it is given', () => {
 
 describe('references in a manifest', () => {
   it('stay references in texts, so that no secret is in the loaded manifest', () => {
-    const settings = config('servers: {a: {url: "https://${HOST}/mcp", bearer_token: "${TOKEN}"}}\ntriggers: [{type: webhook, hmac_secret: "${SECRET}"}]', { HOST: 'h', TOKEN: 't-value', SECRET: 's-value' });
+    const settings = config('plugins: {p: {settings: {api_key: "${TOKEN}"}}}\nservers: {a: {url: "https://${HOST}/mcp", bearer_token: "${TOKEN}"}}\ntriggers: [{type: webhook, hmac_secret: "${SECRET}"}]', { HOST: 'h', TOKEN: 't-value', SECRET: 's-value' });
     expect(settings.servers['a']).toMatchObject({ url: 'https://${HOST}/mcp', bearerToken: '${TOKEN}' });
+    expect(settings.plugins['p']?.settings).toEqual({ api_key: '${TOKEN}' });
     expect(settings.triggers[0]?.hmacSecret).toBe('${SECRET}');
     expect(JSON.stringify(settings)).not.toContain('-value');
   });

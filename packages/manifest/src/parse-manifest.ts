@@ -2,6 +2,7 @@ import { documentFieldName, formatPath, readDocumentInput, type DocumentIssue, t
 import type { TriggerRegistry } from '@cortex-runtime/triggers';
 
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
+import { checkTools } from './check-tools.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { ManifestError, ManifestValidationError, type ManifestProblem } from './errors.ts';
 import { readThroughCache, type ManifestCache } from './manifest-cache.ts';
@@ -68,7 +69,7 @@ function readText(text: string, filePath: string): YamlText {
 /** What no schema can see. */
 export function checkMeaning(manifest: AgentManifest, config: ProcessConfig, options: ParseManifestOptions): DocumentIssue[] {
   const place = manifest.triggers === undefined ? ['config', 'triggers'] : ['triggers'];
-  return [...findSettingConflicts(manifest), ...checkTriggers(config.triggers, place, options)];
+  return [...findSettingConflicts(manifest), ...checkTools(manifest, config), ...checkTriggers(config.triggers, place, options)];
 }
 
 const configKeys = new Set(Object.entries(ProcessConfig.shape).map(([key, schema]) => documentFieldName(key, schema)));

@@ -2,6 +2,7 @@ import { duration } from '@cortex-runtime/core';
 import { BreakerConfig, BudgetConfig, HealthConfig, MissionConfig, SecretScopeConfig } from '@cortex-runtime/governance/config';
 import { InboxConfig } from '@cortex-runtime/inbox/config';
 import { JournalConfig } from '@cortex-runtime/journal/config';
+import { PluginConfig, pluginNamePattern, pluginNameRule } from '@cortex-runtime/plugins/config';
 import { TriggerConfig } from '@cortex-runtime/triggers/config';
 import { z } from 'zod';
 
@@ -47,6 +48,7 @@ export const ProcessConfig = z.strictObject({
   executionMode: z.enum(ExecutionMode).default('strict'),
   openMode: OpenModeConfig.prefault({}).describe('Limits of open mode; ignored in strict mode.'),
   servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'must be letters, digits, _ or -'), ServerConfig).default({}).describe('MCP servers by name.'),
+  plugins: z.record(z.string().regex(pluginNamePattern, `must be ${pluginNameRule}`), PluginConfig).default({}).describe('Plugins that the agent may use, by name.'),
   triggers: z.array(TriggerConfig).default([]).describe('What wakes the agent.'),
   journal: JournalConfig.prefault({}),
   context: ContextConfig.prefault({}),

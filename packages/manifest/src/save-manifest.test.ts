@@ -50,6 +50,11 @@ describe('saveManifest', () => {
     expect(await loadManifest(path(), deps)).toEqual(manifest);
   });
 
+  it.each([' \n', '\n \n', '\n', ' ', 'a\n \n'])('keeps the text %j', async (instructions) => {
+    await saveManifest({ name: 'x', instructions }, path(), deps);
+    expect(await loadManifest(path(), deps)).toEqual({ name: 'x', instructions });
+  });
+
   it('leaves a file as it is when nothing changes', async () => {
     await writeFile(path(), commented);
     await saveManifest(await loadManifest(path(), deps), path(), deps);

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { describeError, readDocument, toDocument, type Disk } from '@cortex-runtime/core';
-import { Document, parse } from 'yaml';
+import { Document } from 'yaml';
 
 import { AgentManifestSchema, type AgentManifest } from './agent-manifest.ts';
 import { ManifestError, ManifestValidationError } from './errors.ts';
@@ -11,6 +11,7 @@ import { manifestToProcessConfig } from './manifest-to-process-config.ts';
 import { checkMeaning, parseManifest } from './parse-manifest.ts';
 import { readManifestFile } from './read-manifest-file.ts';
 import { readYaml } from './yaml/read-yaml.ts';
+import { YamlProblem } from './yaml/yaml-problem.ts';
 import { updateDocument } from './yaml/update-document.ts';
 
 /**
@@ -41,8 +42,17 @@ export function manifestText(manifest: AgentManifest): string {
 
 function freshText(document: unknown): string {
   const text = new Document(document).toString({ lineWidth: 0 });
-  // A block scalar that begins with a line of blanks loses them; quoted, nothing is lost.
-  return isDeepStrictEqual(parse(text), document) ? text : new Document(document).toString({ lineWidth: 0, blockQuote: false });
+  // A block can not hold a text of nothing but blanks and line ends: it is quoted then.
+  return says(text, document) ? text : new Document(document).toString({ lineWidth: 0, blockQuote: false });
+}
+
+function says(text: string, document: unknown): boolean {
+  try {
+    return isDeepStrictEqual(readYaml(text).value, document);
+  } catch (error) {
+    if (error instanceof YamlProblem) return true; // beyond a limit: whoever loads it is told
+    throw error;
+  }
 }
 
 function editText(text: string, filePath: string, next: unknown, deps: ManifestDependencies): string {

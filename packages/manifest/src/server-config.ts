@@ -1,10 +1,13 @@
 import { duration } from '@cortex-runtime/core';
+import { ActionTier } from '@cortex-runtime/plugins/config';
 import { z } from 'zod';
 
 const shared = {
   timeoutMs: duration('s', { name: 'timeout', check: (schema) => schema.positive() }).optional().describe('A call is given up after this time; tool_timeout when left out.'),
   tools: z.array(z.string()).optional().describe('Only these tools are offered to the agent.'),
   onUnknown: z.record(z.string(), z.enum(['retry', 'ask'])).default({}).describe('By tool name: what happens to a call whose outcome is unknown after a crash; overrides the annotations of the server.'),
+  tiers: z.record(z.string(), z.enum(ActionTier)).default({}).describe('By tool name, "*" for every other: auto; confirm: a person approves each call; admin: not offered to the agent.'),
+  approvalTtlMs: duration('s', { check: (schema) => schema.positive() }).optional().describe('How long a request for an approval counts, and the approval with it; a day when left out.'),
 };
 
 /** A server that is started as a child process. */

@@ -2,7 +2,7 @@ import { describeError, InvalidInputError, readDocument, toDocument } from '@cor
 import type { z } from 'zod';
 
 import {
-  ClearDeadLettersReply, ControlReply, DeadLetterList, ErrorReply, HealthReply, InjectReply, InjectRequest, JournalReply, JournalRequest, LogsReply, ProcessList,
+  ApprovalList, ApprovalReply, ApprovalsRequest, ClearDeadLettersReply, ControlReply, DeadLetterList, DecisionRequest, ErrorReply, HealthReply, InjectReply, InjectRequest, JournalReply, JournalRequest, LogsReply, PluginList, ProcessList,
   ProcessStatus, ReadyReply, RedeliverReply, RedeliverRequest, ResolveReply, ResolveRequest, RuntimeStatus, ShutdownReply, StartAllReport, StopAllReport,
   StreamUpdate, TriggerList, WaitingEffectList,
 } from './contract/index.ts';
@@ -66,6 +66,9 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
   const at = (name: string, rest = '') => `/processes/${encodeURIComponent(name)}${rest}`;
   const control = (name: string, verb: string, call_?: CallOptions) => call(ControlReply, 'POST', at(name, `/${verb}`), call_);
 
+  const decide = (id: string, verb: 'approve' | 'deny', decision: DecisionRequest, call_?: CallOptions) =>
+    call(ApprovalReply, 'POST', `/approvals/${encodeURIComponent(id)}/${verb}`, { ...call_, body: toDocument(DecisionRequest, decision) });
+
   return {
     /** The base of every path: `http://127.0.0.1:8000/api/v1`. */
     baseUrl: base,
@@ -104,6 +107,15 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       call(ResolveReply, 'POST', at(name, `/effects/${encodeURIComponent(effectId)}/resolve`), { ...options_, body: toDocument(ResolveRequest, request) }),
     ...memoryCalls(call),
     ...sessionCalls(call),
+    /** Calls that a person has to approve, or had to; oldest first. */
+    listApprovals: async (query: ApprovalsRequest = {}, options_?: CallOptions): Promise<ApprovalList['approvals']> =>
+      (await call(ApprovalList, 'GET', '/approvals', { ...options_, query: toDocument(ApprovalsRequest, query) as Query })).approvals,
+    getApproval: (id: string, options_?: CallOptions): Promise<ApprovalReply> => call(ApprovalReply, 'GET', `/approvals/${encodeURIComponent(id)}`, options_),
+    /** Lets the call be made, once and with exactly the parameters of the request; the run that waits for it goes on. */
+    approve: (id: string, decision: DecisionRequest = {}, options_?: CallOptions): Promise<ApprovalReply> => decide(id, 'approve', decision, options_),
+    /** The call is not made; the agent is told so, with the reason. */
+    deny: (id: string, decision: DecisionRequest = {}, options_?: CallOptions): Promise<ApprovalReply> => decide(id, 'deny', decision, options_),
+    listPlugins: async (options_?: CallOptions): Promise<PluginList['plugins']> => (await call(PluginList, 'GET', '/plugins', options_)).plugins,
     /** What an agent says and does while it runs. Ends when the host closes it or `signal` is aborted. */
     async *stream(name: string, options_: CallOptions = {}): AsyncGenerator<StreamUpdate> {
       const path = at(name, '/stream');

@@ -4,10 +4,12 @@ export { validateArguments, type ArgumentIssue, type ArgumentsResult } from './v
 export { capResult } from './cap-result.ts';
 export { assertToolName, serverToolName } from './tool-name.ts';
 export { ToolAbortedError, ToolOutcomeUnknownError, ToolSchemaInvalidError, ToolSourceError, ToolTimeoutError } from './errors.ts';
-export { ActionTier, type ActionCall, type PluginActionInfo, type PluginResult, type PluginSetupContext, type RateLimit, type ServicePlugin } from './protocol/service-plugin.ts';
+export { ActionTier } from './action-tier.ts';
+export type { ActionCall, PluginActionInfo, PluginResult, PluginSetupContext, RateLimit, ServicePlugin } from './protocol/service-plugin.ts';
 export { PluginHealthStatus, type PluginHealthReport } from './protocol/plugin-health.ts';
 export type { CredentialBroker } from './protocol/credential-broker.ts';
-export { createPluginRegistry, type PluginInfo, type PluginRegistry, type PluginRegistryDeps } from './registry/plugin-registry.ts';
+export { createPluginRegistry, type PluginInfo, type PluginRegistry, type PluginRegistryDeps, type RegisterOptions } from './registry/plugin-registry.ts';
+export type { PluginView } from './registry/plugin-view.ts';
 export { ActionPolicy, PluginRegistryOptions } from './registry/registry-options.ts';
 export type { RegisteredAction } from './registry/registered-action.ts';
 export type { PluginState } from './registry/plugin-slot.ts';

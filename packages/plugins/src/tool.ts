@@ -32,6 +32,10 @@ export interface ToolCallContext {
   effectId: string;
   /** The same on every attempt of this effect. */
   idempotencyKey: string;
+  /** The approval that this call waited for, when it did. */
+  approvalId?: string;
+  /** A person has decided that it is done once more, whatever became of it before. */
+  mayRepeat?: true;
   signal: AbortSignal;
 }
 

@@ -119,6 +119,35 @@ describe('an action of the CONFIRM tier', () => {
     expect(refunds()).toEqual([]);
   });
 
+  it('tells those who watch when it has expired, and stays so when the clock is set back', async () => {
+    const { registry, refund, pending, clock, journal, restart } = await shopRig({ approvalTtlMs: 60_000 });
+    const seen: string[] = [];
+    registry.watchApprovals(({ status }) => seen.push(status));
+    await codeOf(refund());
+    const { id } = await pending();
+    await clock.advance(60_000);
+    await settle();
+    expect(seen).toEqual(['pending', 'expired']);
+    expect((await journal.read('plugins')).map(({ entryType }) => entryType)).toEqual(['plugin_approval_requested', 'plugin_approval_expired']);
+    clock.jump(-3_600_000);
+    expect(await codeOf(registry.approve(id, { by: 'ada' }))).toBe('APPROVAL_CLOSED');
+    expect((await restart().approval(id)).status).toBe('expired');
+  });
+
+  it('is found to have expired after a restart, and by a clock that was set forward', async () => {
+    const { refund, pending, clock, restart } = await shopRig({ approvalTtlMs: 3_600_000 });
+    await codeOf(refund());
+    const { id } = await pending();
+    clock.jump(3_600_001);
+    const second = restart();
+    const seen: string[] = [];
+    second.watchApprovals((approval) => seen.push(`${approval.id} ${approval.status}`));
+    await second.approvals();
+    await clock.advance(1);
+    await settle();
+    expect(seen).toEqual([`${id} expired`]);
+  });
+
   it('is decided once, by somebody with a name', async () => {
     const { registry, refund, pending } = await shopRig();
     await codeOf(refund());
@@ -144,6 +173,39 @@ describe('an action of the CONFIRM tier', () => {
     expect(await third.execute('shop', 'refund', pen, { requestedBy: 'clerk', whenPending: 'refuse' })).toMatchObject({ success: true });
     expect(shop.done).toEqual(['setup', 'refund {"cents":100,"item":"pen"}']);
     expect(await codeOf(restart().approve(id, { by: 'ada' }))).toBe('APPROVAL_CLOSED');
+  });
+
+  it('answers the call that waited for it, also with a no or with nothing', async () => {
+    const { registry, refund, refunds, pending, clock } = await shopRig({ approvalTtlMs: 60_000 });
+    const waited = async (params: object = pen) => {
+      await codeOf(refund(params));
+      return (await pending()).id;
+    };
+    const expired = await waited();
+    await clock.advance(60_000);
+    await settle();
+    await expect(refund(pen, { approvalId: expired })).rejects.toMatchObject({ code: 'PLUGIN_APPROVAL_EXPIRED', approvalId: expired, message: expect.stringContaining('nobody answered') as unknown });
+    const approved = await waited();
+    await registry.approve(approved, { by: 'ada' });
+    // Other parameters are another call, whatever it waited for.
+    expect(await codeOf(refund({ ...pen, cents: 7 }, { approvalId: approved }))).toBe('PLUGIN_APPROVAL_PENDING');
+    expect(await codeOf(refund(pen, { approvalId: approved, requestedBy: 'intern' }))).toBe('PLUGIN_APPROVAL_PENDING');
+    expect(refunds()).toEqual([]);
+    expect(await codeOf(refund(pen, { approvalId: approved }))).toBe('no error');
+    expect(await codeOf(refund(pen, { approvalId: approved }))).toBe('PLUGIN_APPROVAL_PENDING');
+    expect(refunds()).toHaveLength(1);
+  });
+
+  it('given for one version of a plugin is asked for again by the next, while a no holds', async () => {
+    const { registry, refund, pending, restart } = await shopRig();
+    for (const [answer, expected] of [['approve', 'PLUGIN_APPROVAL_PENDING'], ['deny', 'PLUGIN_ACTION_DENIED']] as const) {
+      await codeOf(refund({ ...pen, item: answer }));
+      const { id } = await pending();
+      await registry[answer](id, { by: 'ada' });
+      const next = restart();
+      await next.register(shopPlugin({}, { version: '2.0.0' }));
+      expect(await codeOf(next.execute('shop', 'refund', { ...pen, item: answer }, { approvalId: id, whenPending: 'refuse' }))).toBe(expected);
+    }
   });
 
   it('keeps the approval when the call was refused by a limit or never sent', async () => {

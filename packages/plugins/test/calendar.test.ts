@@ -224,6 +224,22 @@ describe('discovery', () => {
     expect(globalThis).not.toHaveProperty('transitiveWasRun');
   });
 
+  it('looks for one plugin without running those that call themselves otherwise', async () => {
+    const from = await folderWith({
+      'package.json': { dependencies: { other: '*', unnamed: '*', wanted: '*' } },
+      'node_modules/other/package.json': manifest('other', { plugin: './plugin.js', name: 'other' }),
+      'node_modules/other/plugin.js': 'globalThis.otherWasRun = true;',
+      'node_modules/unnamed/package.json': manifest('unnamed'),
+      'node_modules/unnamed/plugin.js': module('unnamed'),
+      'node_modules/wanted/package.json': manifest('wanted', { plugin: './plugin.js', name: 'wanted' }),
+      'node_modules/wanted/plugin.js': module('wanted'),
+    });
+    expect((await discover({ from, name: 'wanted' })).map(({ packageName }) => packageName)).toEqual(['wanted']);
+    expect((await discover({ from, name: 'unnamed' })).map(({ packageName }) => packageName)).toEqual(['unnamed']);
+    expect(await discover({ from, name: 'nobody' })).toEqual([]);
+    expect(globalThis).not.toHaveProperty('otherWasRun');
+  });
+
   it('loads packages that are asked for by name, and explicit paths', async () => {
     const from = await folderWith({
       'node_modules/transitive/package.json': manifest('transitive'),

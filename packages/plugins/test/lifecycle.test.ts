@@ -159,6 +159,13 @@ describe('registering and unloading', () => {
     expect([await hanging, await waiting]).toEqual(['TOOL_ABORTED', 'PLUGIN_UNLOADED']);
   });
 
+  it('takes no plugin any more once the registry is closed', async () => {
+    const { registry } = rig();
+    await registry.close();
+    expect(await codeOf(registry.register(shopPlugin()))).toBe('PLUGIN_UNLOADED');
+    expect(registry.list()).toEqual([]);
+  });
+
   it('does not tear down what was never set up', async () => {
     const { registry } = rig();
     const shop = shopPlugin();

@@ -67,6 +67,23 @@ describe('the actions of a plugin as tools', () => {
     expect(shop.done.filter((line) => line.startsWith('order'))).toHaveLength(1);
   });
 
+  it('tell a refusal, and that nobody answered, as what a person decided', async () => {
+    const { registry, clock } = rig({ approvalTtlMs: 1_000 });
+    const shop = shopPlugin();
+    await registry.register(shop);
+    const refund = await toolOf(registry.toolSource('shop'), 'shop__refund');
+    await expect(refund.execute(pen, callContext())).rejects.toMatchObject({ code: 'PLUGIN_APPROVAL_PENDING' });
+    const [request] = await registry.approvals('pending');
+    await registry.deny(request?.id ?? '', { by: 'ada', reason: 'too much' });
+    expect(await refund.execute(pen, callContext())).toEqual({ content: `shop.refund: ada denied it: too much (${request?.id}); nothing was done`, isError: true });
+    const other = { ...pen, cents: 2 };
+    await codeOf(refund.execute(other, callContext()));
+    const [second] = await registry.approvals('pending');
+    await clock.advance(1_000);
+    expect(await refund.execute(other, callContext({ approvalId: second?.id ?? '' }))).toMatchObject({ isError: true, content: expect.stringContaining('nobody answered') as unknown });
+    expect(shop.done).toEqual(['setup']);
+  });
+
   it('are not offered while the plugin can not be set up', async () => {
     const { registry } = rig();
     await registry.register(shopPlugin({}, { setup: () => Promise.reject(new Error('no key')) }));

@@ -9,6 +9,7 @@ import { createRemoteAddress } from './access/remote-address.ts';
 import { errorAnswer } from './error-reply.ts';
 import { HttpError, ServerStartError } from './errors.ts';
 import { parseJsonBody } from './json-body.ts';
+import { approvalRoutes } from './routes/approval-routes.ts';
 import { effectRoutes } from './routes/effect-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { hookRoutes } from './routes/hook-routes.ts';
@@ -84,7 +85,7 @@ export function createServer(deps: ServerDependencies, options: ServerOptions): 
 
   app.get('/health', () => ({ status: 'healthy', process_count: deps.runtime.listProcesses().length, durability: settings.durability }));
   void app.register((api, _options, done) => {
-    for (const group of [runtimeRoutes, processRoutes, eventRoutes, effectRoutes, journalRoutes, memoryRoutes, sessionRoutes, streamRoutes]) group(api, context);
+    for (const group of [runtimeRoutes, processRoutes, eventRoutes, effectRoutes, approvalRoutes, journalRoutes, memoryRoutes, sessionRoutes, streamRoutes]) group(api, context);
     done();
   }, { prefix: '/api/v1' });
   void app.register((hooks, _options, done) => {

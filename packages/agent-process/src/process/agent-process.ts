@@ -257,7 +257,7 @@ export class AgentProcess {
   async resume(): Promise<void> {
     await this.wake();
     await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'resumed' });
-    (await this.#engaged())?.kick();
+    await (await this.#engaged())?.takeUpAnswered();
   }
 
   /**
@@ -346,9 +346,17 @@ export class AgentProcess {
    */
   async resolveEffect(effectId: string, resolution: 'happened' | 'not-happened' | 'retry', options: { result?: JsonValue; by?: string } = {}): Promise<void> {
     await this.wake();
-    await resolveWaitingEffect(this.#record, effectId, resolution, { by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) }, (runId) => this.#engine?.noteResolved(runId));
-    await this.#engine?.settleAwaiting();
-    this.#engine?.kick();
+    const engine = await this.#engaged();
+    await resolveWaitingEffect(this.#record, effectId, resolution, { by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) }, (runId) => engine?.noteResolved(runId));
+    await engine?.settleAwaiting();
+    engine?.kick();
+  }
+
+  /** Lets runs go on that wait for an approval which was answered, or has expired, meanwhile. A process that does not run does so when it starts. */
+  async takeUpAnswered(): Promise<void> {
+    if (!this.isLive) return;
+    await this.wake();
+    await (await this.#engaged())?.takeUpAnswered();
   }
 
   /**

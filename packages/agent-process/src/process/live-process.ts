@@ -4,6 +4,7 @@ import type { ModelProvider } from '@cortex-runtime/models';
 import type { ToolSource } from '@cortex-runtime/plugins';
 import { createTrigger, CronTrigger, parseFilter, triggerIdOf, type TriggerConfig, type TriggerEvent, type TriggerMemory } from '@cortex-runtime/triggers';
 
+import { FeatureNotAvailableError } from '../errors.ts';
 import { TriggerListener } from '../triggers/trigger-listener.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
 
@@ -49,6 +50,8 @@ export class LiveProcess {
 
   /** Builds the model and starts every trigger. When one fails, those that had started are stopped again and the error is thrown on. */
   async start(config: ProcessConfig): Promise<void> {
+    const [plugin] = Object.keys(config.plugins);
+    if (plugin !== undefined && this.#deps.createPluginSource === undefined) throw new FeatureNotAvailableError(`plugins.${plugin}`, 'its runtime was made without plugins; pass createPluginSource');
     await this.model(config);
     try {
       for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index);
@@ -75,9 +78,11 @@ export class LiveProcess {
 
   /** The tool sources of the process; connected by their first use. */
   sources(config: ProcessConfig): readonly ToolSource[] {
-    this.#sources ??= Object.entries(config.servers).map(([name, server]) =>
-      this.#deps.createToolSource(name, server, { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory, toolTimeoutMs: config.toolTimeoutMs }),
-    );
+    const place = { processName: this.#ports.processName, baseDirectory: this.#ports.baseDirectory };
+    this.#sources ??= [
+      ...Object.entries(config.servers).map(([name, server]) => this.#deps.createToolSource(name, server, { ...place, toolTimeoutMs: config.toolTimeoutMs })),
+      ...Object.entries(config.plugins).flatMap(([name, plugin]) => this.#deps.createPluginSource?.(name, plugin, place) ?? []),
+    ];
     return this.#sources;
   }
 

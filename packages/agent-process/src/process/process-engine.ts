@@ -13,6 +13,7 @@ import { knowsEvent, triggerRecordOf, type TriggerRecord } from '../mailbox/mail
 import { MailboxWorker } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
 import { embeddingUsageEntry } from './embedding-usage.ts';
+import { resumeAnswered } from './answered-approvals.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveProcess } from './live-process.ts';
 import type { ProcessRecord } from './process-record.ts';
@@ -130,8 +131,7 @@ export class ProcessEngine {
     await this.#live.start(config);
     if (lifecycle.state === ProcessState.STARTING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
     this.#heartbeat = this.#createHeartbeat(config);
-    await this.settleAwaiting();
-    this.kick();
+    await this.takeUpAnswered();
   }
 
   /** Lets running runs end for `graceMs`, then cuts them off, and closes everything. */
@@ -143,9 +143,11 @@ export class ProcessEngine {
     await this.#memory?.close();
   }
 
-  /** Whether nothing is under way, so that the state may leave memory. */
+  /** Whether nothing is under way, so that the state may leave memory: a run that waits for a person needs none of it. */
   isIdle(): boolean {
-    return this.activeRuns === 0 && this.#ports.record.summary().pending_count === 0;
+    if (this.activeRuns > 0) return false;
+    const { pending_count, parked_runs } = this.#ports.record.summary();
+    return pending_count === parked_runs;
   }
 
   /** Gives back what hibernation does not keep. */
@@ -192,12 +194,28 @@ export class ProcessEngine {
     return 'accepted';
   }
 
+  /** Lets runs go on that wait for an approval which was answered, or has expired, meanwhile. */
+  async takeUpAnswered(): Promise<void> {
+    const { deps, record, logger } = this.#ports;
+    const isAnswered = deps.isApprovalAnswered?.bind(deps);
+    try {
+      if (isAnswered !== undefined) await resumeAnswered(record, isAnswered, (runId) => this.noteResolved(runId));
+    } catch (error) {
+      logger.error({ error: describeError(error) }, 'it could not be found out which approvals were answered; the next answer, or the next start, tries again');
+    }
+    await record.wake(); // it may have left memory meanwhile
+    await this.settleAwaiting();
+    this.kick();
+  }
+
   /** `awaiting` is what `running` is called while a run waits for a person. */
   async settleAwaiting(): Promise<void> {
     const { record, lifecycle } = this.#ports;
-    const waits = record.effects.waiting().length > 0;
-    if (waits && lifecycle.state === ProcessState.RUNNING) await lifecycle.transition(ProcessState.AWAITING, { reason: 'the outcome of a call is unknown' });
-    else if (!waits && lifecycle.state === ProcessState.AWAITING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'every unknown outcome is settled' });
+    const isUnknown = record.effects.waiting().length > 0;
+    const waits = isUnknown || record.effects.deferred().length > 0;
+    const reason = isUnknown ? 'the outcome of a call is unknown' : 'a call waits for an approval';
+    if (waits && lifecycle.state === ProcessState.RUNNING) await lifecycle.transition(ProcessState.AWAITING, { reason });
+    else if (!waits && lifecycle.state === ProcessState.AWAITING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'nothing waits for a person any more' });
   }
 
   #mailboxWorker(): MailboxWorker {
@@ -235,8 +253,10 @@ export class ProcessEngine {
           publish: (chunk) => this.#ports.publish({ processName: this.#ports.name, runId, eventId: pending.event.event_id, chunk }),
         }),
       onParked: async (runId, effectIds) => {
-        logger.warn({ runId, effectIds }, 'a run waits: nobody knows whether a call happened; settle it with `cortex resolve EFFECT happened|not-happened|retry`');
-        await this.settleAwaiting();
+        const approvals = record.effects.deferred().filter((effect) => effect.runId === runId).map(({ waitsFor }) => waitsFor['approval_id']);
+        if (approvals.length > 0) logger.warn({ runId, effectIds, approvals }, 'a run waits for an approval: `cortex approve ID` or `cortex deny ID`');
+        else logger.warn({ runId, effectIds }, 'a run waits: nobody knows whether a call happened; settle it with `cortex resolve EFFECT happened|not-happened|retry`');
+        await this.takeUpAnswered(); // one may have been answered while the run was being parked
       },
       onClosed: async () => {
         this.touch();

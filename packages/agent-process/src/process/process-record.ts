@@ -6,6 +6,7 @@ import type { ContextStore } from '../context/agent-context.ts';
 import { ProcessHibernatedError } from '../errors.ts';
 import type { LifecycleState } from '../lifecycle/lifecycle-projection.ts';
 import { triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
+import { isParkedRun } from './parked-run.ts';
 import { processProjections, type ProcessProjections, type ProcessStates } from './process-projections.ts';
 import { summarise, type ProcessSummary } from './process-summary.ts';
 
@@ -69,7 +70,7 @@ export class ProcessRecord {
 
   /** Whether an effect of this run waits for a person. */
   isParked(runId: string): boolean {
-    return Object.values(this.states.effects.runs[runId] ?? {}).some(({ status }) => status === 'unknown');
+    return isParkedRun(this.states.effects, runId);
   }
 
   /** Checkpoint plus tail; a damaged checkpoint is the journal's to replace by an older one. */

@@ -34,6 +34,8 @@ export interface ProcessStatus {
   running_runs: number;
   /** Effects whose outcome a person has to settle. */
   waiting_effects: number;
+  /** Calls that wait for a person's approval. */
+  waiting_approvals: number;
   hibernated: boolean;
   /** USD over the whole life, of calls with a known price. */
   cost: number;

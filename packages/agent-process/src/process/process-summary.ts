@@ -5,6 +5,7 @@ import type { MailboxState } from '../mailbox/mailbox-projection.ts';
 import type { ConversationState } from '../conversation/conversation-projection.ts';
 import type { ProcessState } from '../lifecycle/process-state.ts';
 import type { CountersState } from './counters-projection.ts';
+import { isParkedRun } from './parked-run.ts';
 
 /** What stays in memory of a process that hibernates. */
 export interface ProcessSummary {
@@ -23,6 +24,9 @@ export interface ProcessSummary {
   pending_retries: number;
   dead_letter_count: number;
   waiting_effects: number;
+  waiting_approvals: number;
+  /** Open runs that can not go on before a person has settled or approved something. */
+  parked_runs: number;
   cost: number;
   last_activity: string | null;
 }
@@ -34,9 +38,11 @@ export function summarise(
   const { lifecycle, mailbox, conversation, counters, effects } = states;
   let queued = 0;
   let retries = 0;
+  let parked = 0;
   for (const pending of Object.values(mailbox.pending)) {
     if (pending.state !== 'running') queued += 1;
     if (pending.state === 'retry') retries += 1;
+    if (pending.state === 'running' && pending.run_id !== null && isParkedRun(effects, pending.run_id)) parked += 1;
   }
   return {
     state: lifecycle.state,
@@ -53,8 +59,14 @@ export function summarise(
     queue_size: queued,
     pending_retries: retries,
     dead_letter_count: mailbox.dead_letter_count,
-    waiting_effects: Object.values(effects.runs).reduce((count, run) => count + Object.values(run).filter(({ status }) => status === 'unknown').length, 0),
+    waiting_effects: countEffects(effects, 'unknown'),
+    waiting_approvals: countEffects(effects, 'deferred'),
+    parked_runs: parked,
     cost: counters.cost,
     last_activity: counters.last_activity,
   };
+}
+
+function countEffects({ runs }: EffectsState, wanted: 'unknown' | 'deferred'): number {
+  return Object.values(runs).reduce((count, run) => count + Object.values(run).filter(({ status }) => status === wanted).length, 0);
 }

@@ -52,6 +52,7 @@ export function processStatus(facts: StatusFacts): ProcessStatus {
     uptime_seconds: facts.startedAt === undefined || facts.startedAt === null ? 0 : Math.max(0, Math.round((facts.now - Date.parse(facts.startedAt)) / 1_000)),
     running_runs: facts.activeRuns,
     waiting_effects: summary.waiting_effects,
+    waiting_approvals: summary.waiting_approvals,
     hibernated: facts.isHibernating,
     cost: summary.cost,
     last_activity: summary.last_activity,

@@ -73,6 +73,7 @@ export async function runEvent(input: RunEventInput): Promise<RunOutcome> {
     maxTurns: config.maxTurns,
     toolTimeoutMs: config.toolTimeoutMs,
     maxToolResultChars: config.maxToolResultChars,
+    mayWait: deps.isApprovalAnswered !== undefined,
     clock: deps.clock,
     logger,
     signal: input.signal,

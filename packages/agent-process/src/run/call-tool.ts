@@ -1,7 +1,7 @@
 import { CortexError, describeError, StreamChunkKind, type Clock, type JsonObject, type StreamChunk, type Timer } from '@cortex-runtime/core';
-import { UnknownOutcomeError, type EffectLog, type EffectOutcome, type EffectToRun, type ProbeAnswer } from '@cortex-runtime/journal';
+import { EffectDeferredError, UnknownOutcomeError, type EffectAttempt, type EffectLog, type EffectOutcome, type EffectToRun, type ProbeAnswer } from '@cortex-runtime/journal';
 import type { ModelToolCall } from '@cortex-runtime/models';
-import { capResult, ToolOutcomeUnknownError, validateArguments, type Tool, type ToolCallContext, type ToolResult } from '@cortex-runtime/plugins';
+import { capResult, ToolOutcomeUnknownError, validateArguments, type PluginApprovalPendingError, type Tool, type ToolCallContext, type ToolResult } from '@cortex-runtime/plugins';
 
 import type { ToolSet } from './tool-set.ts';
 
@@ -17,10 +17,13 @@ export interface CallToolInput {
   /** Milliseconds, for tools that do not bring their own. */
   timeoutMs: number;
   maxResultChars: number;
+  /** Whether a call that needs an approval waits for it; else the model is told. */
+  mayWait: boolean;
   publish: (chunk: StreamChunk) => void;
 }
 
-export type CallToolOutcome = { status: 'done'; result: ToolResult } | { status: 'unknown'; effectId: string };
+/** `parked`: a person has to settle whether it happened, or to approve it. */
+export type CallToolOutcome = { status: 'done'; result: ToolResult } | { status: 'parked'; effectId: string };
 
 /** Milliseconds that a tool has to answer after it was told to give up. */
 const cancelGraceMs = 1_000;
@@ -33,12 +36,12 @@ export async function callTool(input: CallToolInput): Promise<CallToolOutcome> {
   const startedAt = clock.monotonic();
   let outcome: EffectOutcome;
   try {
-    outcome = await input.effects.run(effectOf(tool, input), async ({ idempotencyKey }) => {
-      const result = await execute(tool, call, contextOf(input, idempotencyKey), input);
+    outcome = await input.effects.run(effectOf(tool, input), async (attempt) => {
+      const result = await execute(tool, call, contextOf(input, attempt), input);
       return { ...resultDocument(result, input.maxResultChars), duration_ms: Math.round(clock.monotonic() - startedAt) };
     });
   } catch (error) {
-    if (error instanceof UnknownOutcomeError) return { status: 'unknown', effectId: input.effectId };
+    if (error instanceof UnknownOutcomeError || error instanceof EffectDeferredError) return { status: 'parked', effectId: input.effectId };
     throw error;
   }
   const { content, is_error } = outcome.result as { content: string; is_error: boolean };
@@ -58,9 +61,9 @@ function effectOf(tool: Tool | undefined, input: CallToolInput): EffectToRun {
     input: call.arguments,
     details: { tool_call_id: call.id },
     onUnknown: tool?.onUnknown ?? 'retry',
-    ...(probe === undefined ? {} : { probe: async ({ idempotencyKey }): Promise<ProbeAnswer> => {
+    ...(probe === undefined ? {} : { probe: async (attempt): Promise<ProbeAnswer> => {
       try {
-        const found = await probe(call.arguments, contextOf(input, idempotencyKey));
+        const found = await probe(call.arguments, contextOf(input, attempt));
         return found.happened ? { happened: true, result: resultDocument(found.result, input.maxResultChars) } : found;
       } catch {
         return { happened: 'unknown' };
@@ -101,6 +104,9 @@ async function execute(tool: Tool | undefined, call: ModelToolCall, context: Too
       if (tool.isReadOnly && !input.signal.aborted) return { content: describeError(error), isError: true };
       throw error;
     }
+    if (input.mayWait && needsApproval(error)) {
+      throw new EffectDeferredError(input.effectId, tool.name, 'it waits for an approval', { approval_id: error.approvalId, expires_at: new Date(error.expiresAt).toISOString() }, { cause: error });
+    }
     if (input.signal.aborted) throw error;
     return { content: `the tool failed: ${describeError(error)}`, isError: true };
   } finally {
@@ -109,6 +115,20 @@ async function execute(tool: Tool | undefined, call: ModelToolCall, context: Too
   }
 }
 
-function contextOf(input: CallToolInput, idempotencyKey: string): ToolCallContext {
-  return { processName: input.processName, runId: input.runId, effectId: input.effectId, idempotencyKey, signal: input.signal };
+/** By code: the plugin that asks may come with a copy of the package of its own. */
+function needsApproval(error: unknown): error is PluginApprovalPendingError {
+  return CortexError.is(error) && error.code === 'PLUGIN_APPROVAL_PENDING';
+}
+
+function contextOf(input: CallToolInput, { idempotencyKey, waitedFor, mayRepeat }: EffectAttempt): ToolCallContext {
+  const approvalId = waitedFor?.['approval_id'];
+  return {
+    processName: input.processName,
+    runId: input.runId,
+    effectId: input.effectId,
+    idempotencyKey,
+    ...(typeof approvalId === 'string' ? { approvalId } : {}),
+    ...(mayRepeat === undefined ? {} : { mayRepeat }),
+    signal: input.signal,
+  };
 }

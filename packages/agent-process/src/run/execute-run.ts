@@ -20,6 +20,8 @@ export interface RunInput {
   maxTurns: number;
   toolTimeoutMs: number;
   maxToolResultChars: number;
+  /** Whether a call that needs an approval waits for it; else the model is told. */
+  mayWait: boolean;
   clock: Clock;
   logger: Logger;
   signal: AbortSignal;
@@ -29,7 +31,7 @@ export interface RunInput {
 
 export type RunOutcome =
   | { status: 'completed'; response: string; turns: number; toolCalls: number; usage: ModelUsage; cost: number | null; /** Where the exchange is kept instead of in the agent's own conversation. */ sessionId?: string }
-  /** Waits until a person has settled these effects; nothing of it is held in memory. */
+  /** Waits until a person has settled or approved these effects; nothing of it is held in memory. */
   | { status: 'parked'; effectIds: string[] };
 
 /**
@@ -106,9 +108,10 @@ async function callTools(input: RunInput, messages: ModelMessage[], answer: Mode
       signal: input.signal,
       timeoutMs: input.toolTimeoutMs,
       maxResultChars: input.maxToolResultChars,
+      mayWait: input.mayWait,
       publish: input.publish,
     });
-    if (outcome.status === 'unknown') return [outcome.effectId];
+    if (outcome.status === 'parked') return [outcome.effectId];
     messages.push({ role: 'tool', toolCallId: call.id, toolName: call.name, content: outcome.result.content, ...(outcome.result.isError ? { isError: true } : {}) });
   }
   return [];

@@ -23,7 +23,7 @@ export async function collectTools(own: readonly Tool[], sources: readonly ToolS
   lists.forEach((list, index) => {
     const source = sources[index]?.name ?? '';
     if (list.status === 'rejected') {
-      throw new RunFailedError(`the tools of server ${source} are not available: ${describeError(list.reason)}`, { cause: list.reason });
+      throw new RunFailedError(`the tools of ${source} are not available: ${describeError(list.reason)}`, { cause: list.reason });
     }
     for (const tool of list.value) {
       if (tools.has(tool.name)) logger.warn({ source, tool: tool.name }, 'a second tool of the same name is left out');

@@ -124,6 +124,11 @@ export class AgentRuntime {
     return { processCount: this.#processes.size, processes: Object.fromEntries([...this.#processes].map(([name, process]) => [name, process.status()])) };
   }
 
+  /** Tells a process that an approval which it asked for was answered, or has expired. Names that are not of a process are let pass: others ask for approvals, too. */
+  async takeUpAnswered(name: string): Promise<void> {
+    await this.#processes.get(name)?.takeUpAnswered();
+  }
+
   /** Stops a process when it runs and forgets it. Its journal stays; a process that is added under its name later begins anew. @throws ProcessNotFoundError */
   async removeProcess(name: string): Promise<void> {
     const process = this.getProcess(name);

@@ -5,6 +5,7 @@ import type { ProcessConfig, ServerConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
 import type { EmbeddingUsage, ModelProvider, ModelUsage } from '@cortex-runtime/models';
 import type { Tool, ToolSource } from '@cortex-runtime/plugins';
+import type { PluginConfig } from '@cortex-runtime/plugins/config';
 import type { CronScheduler, EventSubscriber, MessageSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
 
 import type { TypedMemory } from '../run/memory-tools.ts';
@@ -37,6 +38,10 @@ export interface RuntimeDependencies {
   typedMemory?: TypedMemory;
   /** Conversations, for events that belong to one (see `readEventSession`); without them such an event is one like any other. */
   sessions?: RunSessions;
+  /** The tools of a plugin that a configuration names; without this none may be named. */
+  createPluginSource?(name: string, config: PluginConfig, place: ProcessPlace): ToolSource;
+  /** Whether an approval that a tool call waits for was answered, or can not be any more. Without this no call waits: the model is told that it would need one. */
+  isApprovalAnswered?(approvalId: string): Promise<boolean>;
   /** In-process tools that every agent gets. */
   tools?: readonly Tool[];
   /** USD of one model call; undefined when the model has no known price. */

@@ -5,7 +5,7 @@ import type { CommandContext, SharedOptions } from '../command-context.ts';
 import { dataDirectoryOf } from '../connect.ts';
 import { describeProblem } from '../describe-problem.ts';
 import { activityLine } from '../show/activity-line.ts';
-import { counted, shortDuration } from '../show/amounts.ts';
+import { counted, shortDuration, waitingApprovals } from '../show/amounts.ts';
 import { agentLines, type StartedAgent } from '../show/agent-lines.ts';
 import { clip, printable } from '../show/printable.ts';
 import { startDetached } from '../start-detached.ts';
@@ -88,6 +88,8 @@ export async function startCommand(context: CommandContext, paths: readonly stri
   } else if (!isJson) say(`${host.runtime.processes.size} agents: see them with "${commandName(context.entry)} status"`);
   for (const agent of host.runtime.processes.values()) names.set(agent.processId, agent.name);
   if (!isJson) for (const line of agentLines(agents, { url: host.url, colors, workingDirectory: context.workingDirectory, command: commandName(context.entry) })) say(line);
+  const waiting = [...host.runtime.processes.values()].reduce((sum, agent) => sum + agent.status().waiting_approvals, 0);
+  if (waiting > 0) say(colors.yellow(waitingApprovals(waiting, commandName(context.entry))));
   isAtWork = true;
   for (const line of held.splice(0)) say(line);
 
@@ -115,7 +117,8 @@ function problemLine(json: string): string | undefined {
   try {
     const line = JSON.parse(json) as Record<string, unknown>;
     if (alreadySaid.some((said) => String(line['msg']).includes(said))) return undefined;
-    const who = typeof line['process'] === 'string' ? `${line['process']}: ` : '';
+    const name = line['process'] ?? line['plugin'];
+    const who = typeof name === 'string' ? `${name}: ` : '';
     const why = ['problem', 'error', 'reason'].map((key) => line[key]).find((value) => typeof value === 'string');
     return clip(printable(`! ${who}${String(line['msg'])}${why === undefined ? '' : `: ${String(why)}`}`), 300);
   } catch {

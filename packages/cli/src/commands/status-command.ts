@@ -2,7 +2,7 @@ import { toDocument } from '@cortex-runtime/core';
 import { ProcessStatus, RuntimeStatus } from '@cortex-runtime/orchestration-client/contract';
 
 import { show, type CommandContext, type SharedOptions } from '../command-context.ts';
-import { counted } from '../show/amounts.ts';
+import { counted, waitingApprovals } from '../show/amounts.ts';
 import { statusDetails, statusTable } from '../show/status-table.ts';
 
 /** `cortex status [NAME]`. */
@@ -22,6 +22,7 @@ export async function statusCommand(context: CommandContext, name: string | unde
     '',
     colors.dim(`${counted(processes.length, 'agent')} at ${new URL(client.baseUrl).origin}`),
     ...(waiting === 0 ? [] : [colors.yellow(`${counted(waiting, 'call')} with an unknown outcome wait for you: cortex effects`)]),
+    ...(status.pendingApprovals === 0 ? [] : [colors.yellow(waitingApprovals(status.pendingApprovals))]),
   ]);
   return 0;
 }

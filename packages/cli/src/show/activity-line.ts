@@ -30,6 +30,10 @@ export function activityLine(entry: ActivityEntry, name: string, colors: Termina
       return `${who}  ${colors.red(`✗ gave up on ${clip(printable(text('event_id')), 40)}: ${clip(printable(text('reason')), 40)}`)}  see: cortex dead-letters ${printable(name)}`;
     case 'effect_unknown':
       return `${who}  ${colors.yellow(`? did ${clip(printable(text('name')), 40)} happen?`)}  settle it: cortex resolve ${printable(text('effect_id'))} happened|not-happened|retry`;
+    case 'effect_deferred': {
+      const { approval_id: approval } = (facts['waits_for'] ?? {}) as { approval_id?: unknown };
+      return `${who}  ${colors.yellow(`? ${clip(printable(text('name')), 40)} needs your approval`)}  see it: cortex approvals  answer: cortex approve|deny ${printable(String(approval))}`;
+    }
     default:
       return undefined;
   }

@@ -15,6 +15,11 @@ export function counted(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
+/** `2 calls wait for your approval`, and what to type. */
+export function waitingApprovals(amount: number, command = 'cortex'): string {
+  return `${counted(amount, 'call')} ${amount === 1 ? 'waits' : 'wait'} for your approval: ${command} approvals`;
+}
+
 /** `08:15:02` of an ISO time, in the zone of this machine. */
 export function clockTime(iso: string): string {
   const time = new Date(iso);

@@ -42,6 +42,8 @@ function summaryOf({ entryType, data }: ShownEntry): string {
       return `${text('input_tokens')} tokens  ${text('model')}`;
     case 'effect_unknown':
       return `${text('effect_id')}  ${text('name')}: ${text('reason')}`;
+    case 'effect_deferred':
+      return `${text('effect_id')}  ${text('name')}: ${text('reason')}  ${text('waits_for')}`;
     case 'effect_resolved':
       return `${text('effect_id')}  ${text('resolution')}  by ${text('by')}`;
     case 'invocation_result':

@@ -14,7 +14,7 @@ const colors = picocolors.createColors(false);
 const status = (over: Partial<ProcessStatus>): ProcessStatus => ({
   name: 'watcher', processId: 'watcher', state: 'running', executionMode: 'strict', model: 'openai:gpt-5-mini', isLanguageModel: true, invocationCount: 3, consecutiveFailures: 0, restartCount: 0,
   journalEnabled: true, triggerCount: 1, dynamicTriggerCount: 0, customToolCount: 0, rebuildCount: 0, spawnedProcessCount: 0, conversationMessages: 0, hasMemory: false, queueSize: 0,
-  deadLetterCount: 0, filteredCount: 0, pendingRetries: 0, uptimeMs: 90_000, runningRuns: 1, waitingEffects: 0, hibernated: false, warnings: [], ...over,
+  deadLetterCount: 0, filteredCount: 0, pendingRetries: 0, uptimeMs: 90_000, runningRuns: 1, waitingEffects: 0, waitingApprovals: 0, hibernated: false, warnings: [], ...over,
 });
 
 describe('what the terminal shows', () => {

@@ -23,7 +23,7 @@ export function statusTable(statuses: readonly ProcessStatus[], colors: Terminal
       status.state,
       String(status.invocationCount),
       String(status.queueSize + status.runningRuns),
-      String(status.waitingEffects),
+      String(status.waitingEffects + status.waitingApprovals),
       String(status.deadLetterCount),
       status.uptimeMs > 0 ? shortDuration(status.uptimeMs) : '-',
       modelName(status),
@@ -40,7 +40,7 @@ export function statusDetails(status: ProcessStatus, colors: Terminal['colors'])
     ['runs', `${status.invocationCount} done, ${status.runningRuns} running`],
     ['events', `${status.queueSize} waiting, ${status.pendingRetries} to be retried, ${status.filteredCount} filtered`],
     ['dead letters', String(status.deadLetterCount)],
-    ['waits for you', status.waitingEffects === 0 ? 'nothing' : `${status.waitingEffects} with an unknown outcome; list them: cortex effects ${status.name}`],
+    ['waits for you', waitsForYou(status)],
     ['failures', `${status.consecutiveFailures} in a row, ${status.restartCount} restarts`],
     ['triggers', String(status.triggerCount)],
     ['conversation', `${status.conversationMessages} messages`],
@@ -52,6 +52,14 @@ export function statusDetails(status: ProcessStatus, colors: Terminal['colors'])
     ...facts.map(([name, value]) => `  ${colors.dim(name.padEnd(14))}${printable(value)}`),
     ...status.warnings.map((warning) => `  ${colors.yellow('warning'.padEnd(14))}${printable(warning)}`),
   ];
+}
+
+function waitsForYou({ name, waitingApprovals, waitingEffects }: ProcessStatus): string {
+  const waits = [
+    ...(waitingApprovals === 0 ? [] : [`${waitingApprovals} for your approval; list them: cortex approvals`]),
+    ...(waitingEffects === 0 ? [] : [`${waitingEffects} with an unknown outcome; list them: cortex effects ${name}`]),
+  ];
+  return waits.length === 0 ? 'nothing' : waits.join('; ');
 }
 
 /** A process that could not start never made its model: then its name tells. */

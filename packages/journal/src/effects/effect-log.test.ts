@@ -2,7 +2,7 @@ import { CortexError, idGenerator, type JsonValue } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { describe, expect, it } from 'vitest';
 
-import { checkHistory, effectsProjection, EffectLog, InMemoryJournal, ProcessLog, type EffectToRun, type Journal, type PendingWrite } from '../index.ts';
+import { checkHistory, EffectDeferredError, effectsProjection, EffectLog, InMemoryJournal, ProcessLog, type EffectToRun, type Journal, type PendingWrite } from '../index.ts';
 
 const clock = systemClock;
 const openJournal = () => new InMemoryJournal({ clock, createId: idGenerator({ clock, random: systemRandom }) });
@@ -85,6 +85,17 @@ describe('an effect', () => {
     expect((await effects.run(pay, never)).from).toBe('journal');
     await expect(effects.resolve('run-1/0/0', { resolution: 'retry', by: 'ada' })).rejects.toMatchObject({ field: 'effectId' });
     expect(checkHistory(await journal.read('p')).violations).toEqual([]);
+  });
+
+  it('tells whoever carries it out that a person wants it done once more', async () => {
+    const journal = openJournal();
+    await interrupt(journal, pay);
+    const { effects } = await start(journal);
+    await expect(effects.run(pay, never)).rejects.toMatchObject({ code: 'EFFECT_UNKNOWN' });
+    await effects.resolve('run-1/0/0', { resolution: 'retry', by: 'ada' });
+    const attempts: unknown[] = [];
+    await effects.run(pay, async (attempt) => (attempts.push(attempt), paid));
+    expect(attempts).toEqual([{ attempt: 2, idempotencyKey: 'run-1/0/0', mayRepeat: true }]);
   });
 
   it('is begun again with the same idempotency key when it may be repeated', async () => {
@@ -173,5 +184,78 @@ describe('an effect', () => {
     await effects.run(pay, async () => paid);
     log.record([{ entryType, data: { event_id: 'e1' }, ...(runId === undefined ? {} : { runId }) }]);
     expect(log.states.effects).toEqual({ runs: {}, run_of_event: {} });
+  });
+});
+
+describe('an effect that something outside has to come before', () => {
+  const guarded: EffectToRun = { ...pay, onUnknown: 'probe', probe: async () => ({ happened: false }) };
+  const waits = { approval_id: 'a1' };
+  const defer = () => Promise.reject(new EffectDeferredError('run-1/0/0', 'pay', 'a person has to agree', waits));
+
+  it('waits over restarts, is executed by nobody meanwhile, and then once, knowing what it waited for', async () => {
+    const journal = openJournal();
+    await expect((await start(journal)).effects.run(guarded, defer)).rejects.toMatchObject({ code: 'EFFECT_DEFERRED', retryable: true, waitsFor: waits });
+    const second = await start(journal);
+    await expect(second.effects.run(guarded, never)).rejects.toMatchObject({ code: 'EFFECT_DEFERRED', effectId: 'run-1/0/0', reason: 'a person has to agree', waitsFor: waits });
+    expect(second.effects.deferred()).toEqual([{ effectId: 'run-1/0/0', runId: 'run-1', name: 'pay', waitsFor: waits }]);
+    expect(second.effects.waiting()).toEqual([]);
+    expect(await second.effects.resume('run-1/0/0')).toBe(true);
+
+    const { effects } = await start(journal);
+    expect(effects.deferred()).toEqual([]);
+    const attempts: unknown[] = [];
+    expect(await effects.run(guarded, async (attempt) => (attempts.push(attempt), paid))).toEqual({ result: paid, from: 'execution' });
+    expect(attempts).toEqual([{ attempt: 2, idempotencyKey: 'run-1/0/0', waitedFor: waits }]);
+    expect((await effects.run(guarded, never)).from).toBe('journal');
+    expect(checkHistory(await journal.read('p'))).toMatchObject({ violations: [], effects: { intents: 2, outcomes: 1, unknown: 0 } });
+  });
+
+  it('knows what it waited for also when the attempt after that was interrupted', async () => {
+    const journal = openJournal();
+    const first = await start(journal);
+    await expect(first.effects.run(guarded, defer)).rejects.toMatchObject({ code: 'EFFECT_DEFERRED' });
+    await first.effects.resume('run-1/0/0');
+    await interrupt(journal, guarded);
+    const asked: unknown[] = [];
+    const { effects } = await start(journal);
+    await effects.run({ ...guarded, probe: async (attempt) => (asked.push(attempt), { happened: false }) }, async (attempt) => (asked.push(attempt), paid));
+    expect(asked).toEqual([{ attempt: 2, idempotencyKey: 'run-1/0/0', waitedFor: waits }, { attempt: 3, idempotencyKey: 'run-1/0/0', waitedFor: waits }]);
+  });
+
+  it('may have to wait a second time, for something else', async () => {
+    const journal = openJournal();
+    const { effects } = await start(journal);
+    for (const id of ['a1', 'a2']) {
+      await expect(effects.run(guarded, () => Promise.reject(new EffectDeferredError('run-1/0/0', 'pay', 'once more', { approval_id: id })))).rejects.toMatchObject({ waitsFor: { approval_id: id } });
+      expect(effects.deferred()).toMatchObject([{ waitsFor: { approval_id: id } }]);
+      await effects.resume('run-1/0/0');
+    }
+    expect(checkHistory(await journal.read('p')).violations).toEqual([]);
+  });
+
+  it('is let go once, and only while it waits', async () => {
+    const journal = openJournal();
+    const { effects } = await start(journal);
+    expect(await effects.resume('run-1/0/0')).toBe(false);
+    await expect(effects.run(guarded, defer)).rejects.toMatchObject({ code: 'EFFECT_DEFERRED' });
+    expect(await Promise.all([effects.resume('run-1/0/0'), effects.resume('run-1/0/0')])).toEqual([true, false]);
+    expect((await journal.read('p')).map(({ entryType }) => entryType)).toEqual(['tool_call', 'effect_deferred', 'effect_resumed']);
+  });
+
+  it('waits also where the journal keeps no steps of runs', async () => {
+    const journal = openJournal();
+    await expect((await start(journal, 'checkpoint')).effects.run(guarded, defer)).rejects.toMatchObject({ code: 'EFFECT_DEFERRED' });
+    const { effects } = await start(journal, 'checkpoint');
+    expect(effects.deferred()).toEqual([{ effectId: 'run-1/0/0', runId: 'run-1', name: 'pay', waitsFor: waits }]);
+    await effects.resume('run-1/0/0');
+    expect(await effects.run(guarded, async ({ waitedFor }) => ({ waitedFor: waitedFor ?? null }))).toMatchObject({ result: { waitedFor: waits } });
+    expect((await journal.read('p')).map(({ entryType }) => entryType)).toEqual(['effect_deferred', 'effect_resumed']);
+  });
+
+  // What is asked now may know nothing of a call that began before anything stood in front of it.
+  it('is not taken for one that never happened when it was begun while a person was to be asked', async () => {
+    const journal = openJournal();
+    await interrupt(journal, pay);
+    await expect((await start(journal)).effects.run(guarded, never)).rejects.toMatchObject({ code: 'EFFECT_UNKNOWN' });
   });
 });

@@ -16,11 +16,16 @@ export interface EffectRecord {
   attempt: number;
   /** `seq` of the entry that began it last: what exactly was called stands there. */
   intent_seq: number;
-  /** intent: begun, nothing more known. done, failed: the outcome is recorded. unknown: a person is asked. retry, happened, not-happened: a person has answered. */
-  status: 'intent' | 'done' | 'failed' | 'unknown' | 'retry' | 'happened' | 'not-happened';
+  /**
+   * intent: begun, nothing more known. done, failed: the outcome is recorded. unknown: a person is asked. retry, happened, not-happened: a person has answered.
+   * deferred: not begun, something outside has to come first. resumed: it has come.
+   */
+  status: 'intent' | 'done' | 'failed' | 'unknown' | 'retry' | 'happened' | 'not-happened' | 'deferred' | 'resumed';
   /** The outcome, or what a person said it was. */
   outcome: JsonObject | null;
   reason: string | null;
+  /** What it was deferred for last. */
+  waits_for?: JsonObject;
 }
 
 export interface EffectsState {
@@ -41,6 +46,8 @@ export const effectsProjection: Projection<EffectsState> = {
     else if (entryType === 'invocation_start' && runId !== undefined) state.run_of_event[String(data['event_id'])] = runId;
     else if (entryType === 'invocation_result' || entryType === 'dead_letter') close(state, runId ?? state.run_of_event[String(data['event_id'])], String(data['event_id']));
     else if (entryType === 'effect_unknown' || entryType === 'effect_resolved') resolve(state, entry);
+    else if (entryType === 'effect_deferred') defer(state, entry);
+    else if (entryType === 'effect_resumed') resume(state, entry);
     return state;
   },
 };
@@ -70,7 +77,22 @@ function begin(state: EffectsState, { entryType, runId = '', data, seq }: Journa
     status: 'intent',
     outcome: null,
     reason: null,
+    ...(known?.waits_for === undefined ? {} : { waits_for: known.waits_for }),
   };
+}
+
+/** At level `checkpoint` there is no intent: what is deferred is then all that is known of the effect. */
+function defer(state: EffectsState, { runId = '', data, seq }: JournalEntry): void {
+  const effectId = String(data['effect_id']);
+  const effects = (state.runs[runId] ??= {});
+  const begun = Object.hasOwn(effects, effectId) ? effects[effectId] : undefined;
+  const known = begun ?? { kind: String(data['kind']), name: String(data['name']), input_digest: null, on_unknown: 'ask', idempotency_key: effectId, attempt: 0, intent_seq: seq, outcome: null };
+  effects[effectId] = { ...known, status: 'deferred', reason: String(data['reason'] ?? ''), waits_for: data['waits_for'] as JsonObject };
+}
+
+function resume(state: EffectsState, { data }: JournalEntry): void {
+  const record = findEffect(state, String(data['effect_id']))?.record;
+  if (record?.status === 'deferred') record.status = 'resumed';
 }
 
 function settle(state: EffectsState, { runId = '', data }: JournalEntry): void {

@@ -31,9 +31,20 @@ servers:
     timeout: 60
     on_unknown:                           # a crash hid the outcome of a call: retry it, or ask a person
       read_file: retry
+    tiers:                                # auto; confirm: a person approves each call; admin: not offered
+      write_file: confirm                 # "*" is every other
   # shop:
   #   url: https://tools.example.com/mcp
   #   bearer_token: \${SHOP_TOKEN}
+
+# --- Tools: plugins, as npm packages -------------------------------------------------------------
+plugins: {}
+  # calendar:
+  #   package: cortex-plugin-calendar     # or path: ./my-plugin
+  #   settings: { url: "\${CALENDAR_URL:-http://127.0.0.1:8787}" }
+  #   allow: [list_events, create_event]  # nothing else is offered
+  #   actions:
+  #     create_event: { tier: confirm, approval_ttl: 8h }
 
 # --- What wakes the agent ------------------------------------------------------------------------
 triggers:

@@ -35,6 +35,8 @@ export const ProcessStatus = z.looseObject({
   runningRuns: z.int().default(0),
   /** Effects whose outcome is unknown and that a person has to settle. */
   waitingEffects: z.int().default(0),
+  /** Calls that wait for a person's approval. */
+  waitingApprovals: z.int().default(0),
   /** Its state has left memory until the next event. */
   hibernated: z.boolean().default(false),
   warnings: z.array(z.string()).default([]),

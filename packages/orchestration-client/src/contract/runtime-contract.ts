@@ -5,6 +5,8 @@ import { ProcessStatus } from './process-contract.ts';
 /** `GET /runtime/status`. */
 export const RuntimeStatus = z.looseObject({
   processCount: z.int(),
+  /** Requests for an approval that nobody has answered yet. */
+  pendingApprovals: z.int().default(0),
   processes: z.record(z.string(), ProcessStatus),
 });
 export type RuntimeStatus = z.output<typeof RuntimeStatus>;

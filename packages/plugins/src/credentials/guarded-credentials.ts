@@ -7,6 +7,8 @@ import { scrubValues } from '../secret-scrubber.ts';
 /** What one plugin sees of the broker, and a memory of what it was given, so that none of it comes out again. */
 export interface GuardedCredentials {
   readonly broker: CredentialBroker;
+  /** Takes these values out as well. */
+  hide(values: readonly string[]): void;
   scrubText(text: string): string;
   scrubJson<T extends JsonValue | undefined>(value: T): T;
   /** Takes the values out of the messages and stacks of an error and its causes, in place. */
@@ -20,6 +22,10 @@ export function guardedCredentials(broker: CredentialBroker | undefined, plugin:
   const given = new Set<string>();
   let scrubText = (text: string) => text;
 
+  const hide = (values: readonly string[]): void => {
+    for (const value of values) given.add(value);
+    scrubText = scrubValues(given);
+  };
   const scrub = (value: JsonValue | undefined): JsonValue | undefined => {
     if (typeof value === 'string') return scrubText(value);
     if (typeof value !== 'object' || value === null) return value;
@@ -32,11 +38,11 @@ export function guardedCredentials(broker: CredentialBroker | undefined, plugin:
       async get(name) {
         if (broker === undefined) throw new CredentialNotFoundError(name, 'the plugin registry was made without a credential broker');
         const value = await broker.get(name, { plugin });
-        given.add(value);
-        scrubText = scrubValues(given);
+        hide([value]);
         return value;
       },
     },
+    hide,
     scrubText: (text) => scrubText(text),
     scrubJson: <T extends JsonValue | undefined>(value: T) => (given.size === 0 ? value : (scrub(value) as T)),
     scrubError(error) {

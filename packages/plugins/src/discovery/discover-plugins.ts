@@ -18,6 +18,8 @@ export const DiscoverOptions = z.strictObject({
   packages: z.union([z.literal('direct'), z.array(z.string().min(1))]).default('direct'),
   /** Modules, or folders with a `package.json`, that are loaded as well; relative ones start at `from`. */
   paths: z.array(z.string().min(1)).default([]),
+  /** Of the packages that the folder depends on, only the one whose plugin has this name. One whose `package.json` says another is not loaded. */
+  name: z.string().min(1).optional(),
 });
 export type DiscoverOptions = z.input<typeof DiscoverOptions>;
 
@@ -50,18 +52,17 @@ type Manifest = z.infer<typeof Manifest>;
  * A package that can not be loaded is returned with its error, and does not keep others from being found.
  */
 export async function discoverPlugins({ disk }: { disk: Disk }, options: DiscoverOptions): Promise<DiscoveredPlugin[]> {
-  const { from, packages, paths } = DiscoverOptions.parse(options);
+  const { from, packages, paths, name } = DiscoverOptions.parse(options);
   const found: DiscoveredPlugin[] = [];
-  const wanted = packages === 'direct' ? await directDependencies(disk, from) : packages;
-  for (const name of wanted) {
-    const isAsked = packages !== 'direct';
-    const folder = await installedAt(disk, from, name);
+  const isAsked = packages !== 'direct';
+  for (const packageName of isAsked ? packages : await directDependencies(disk, from)) {
+    const folder = await installedAt(disk, from, packageName);
     if (folder === undefined) {
-      if (isAsked) found.push({ path: join(from, 'node_modules', name), packageName: name, error: `the package ${name} is not installed; run npm install ${name}` });
+      if (isAsked) found.push({ path: join(from, 'node_modules', packageName), packageName, error: `the package ${packageName} is not installed; run npm install ${packageName}` });
       continue;
     }
-    const plugin = await fromFolder(disk, folder, isAsked);
-    if (plugin !== undefined) found.push(plugin);
+    const each = await fromFolder(disk, folder, isAsked, isAsked ? undefined : name);
+    if (each !== undefined && (isAsked || name === undefined || each.plugin === undefined || each.plugin.name === name)) found.push(each);
   }
   for (const path of paths) found.push(await fromPath(disk, resolve(from, path)));
   return found;
@@ -75,7 +76,7 @@ async function fromPath(disk: Disk, path: string): Promise<DiscoveredPlugin> {
 }
 
 /** Undefined for a package that is no plugin, unless one was asked for. */
-async function fromFolder(disk: Disk, folder: string, isAsked: boolean): Promise<DiscoveredPlugin | undefined> {
+async function fromFolder(disk: Disk, folder: string, isAsked: boolean, name?: string): Promise<DiscoveredPlugin | undefined> {
   let manifest: Manifest | undefined;
   try {
     manifest = await readManifest(disk, folder);
@@ -84,6 +85,8 @@ async function fromFolder(disk: Disk, folder: string, isAsked: boolean): Promise
   }
   const entry = manifest?.cortex?.plugin;
   if (entry === undefined) return isAsked ? { path: folder, error: 'its package.json has no "cortex": { "plugin": "./path.js" }' } : undefined;
+  const declaredName = manifest?.cortex?.name;
+  if (name !== undefined && declaredName !== undefined && declaredName !== name) return undefined;
   const about: DiscoveredPlugin = {
     path: resolve(folder, entry),
     ...(manifest?.name === undefined ? {} : { packageName: manifest.name }),
@@ -91,7 +94,7 @@ async function fromFolder(disk: Disk, folder: string, isAsked: boolean): Promise
   };
   const inside = relative(folder, about.path);
   if (inside.startsWith('..') || isAbsolute(inside)) return { ...about, error: `its cortex.plugin ${JSON.stringify(entry)} leads out of the package` };
-  return load(about, about.path, manifest?.cortex?.name);
+  return load(about, about.path, declaredName);
 }
 
 async function load(about: DiscoveredPlugin, path: string, expectedName?: string): Promise<DiscoveredPlugin> {

@@ -1,4 +1,4 @@
-import { describeError, type Clock, type IdGenerator, type JsonObject, type JsonValue, type Logger } from '@cortex-runtime/core';
+import { describeError, type Clock, type IdGenerator, type JsonObject, type JsonValue, type Logger, type Timer } from '@cortex-runtime/core';
 import type { Journal, JournalEntry, NewJournalEntry } from '@cortex-runtime/journal';
 
 import { ApprovalClosedError, ApprovalNotFoundError } from '../protocol/approval-errors.ts';
@@ -34,6 +34,8 @@ export interface Decision {
 
 /** Entries between two checkpoints: what opening reads stays short. */
 const checkpointEvery = 1_000;
+/** The wall clock may be set while a request waits: it is looked at this often, as long as one does. */
+const maxExpirySleepMs = 60_000;
 /** A longer result is not kept for repeated calls; the call counts as done all the same. */
 const maxResultChars = 256 * 1024;
 
@@ -48,6 +50,8 @@ export class ActionLedger {
   #state: LedgerState;
   #sinceCheckpoint: number;
   #checkpointing: Promise<void> = Promise.resolve();
+  #expiry: Timer | undefined;
+  #isClosed = false;
   readonly #listeners = new Set<(approval: ApprovalRequest) => void>();
 
   private constructor(deps: ActionLedgerDeps, processId: string, state: LedgerState, sinceCheckpoint: number) {
@@ -66,7 +70,9 @@ export class ActionLedger {
       state = ledgerProjection.apply(state, entry);
       read += 1;
     }
-    return new ActionLedger(deps, processId, state, read);
+    const ledger = new ActionLedger(deps, processId, state, read);
+    ledger.#armExpiry();
+    return ledger;
   }
 
   /** The answered or waiting request with this binding, if there is one that still counts. */
@@ -84,6 +90,7 @@ export class ActionLedger {
     await this.#write('plugin_approval_requested', { approval_id: id, plugin, action, description, params, binding, requested_by: requestedBy, expires_at: new Date(expiresAt).toISOString() });
     const made = this.approval(id);
     this.#tell(made);
+    this.#armExpiry();
     return made;
   }
 
@@ -104,16 +111,21 @@ export class ActionLedger {
 
   /** @throws ApprovalNotFoundError */
   approval(id: string): ApprovalRequest {
-    const found = Object.hasOwn(this.#state.approvals, id) ? this.#state.approvals[id] : undefined;
+    const found = this.findApproval(id);
     if (found === undefined) throw new ApprovalNotFoundError(id);
-    return this.#asOfNow(found);
+    return found;
+  }
+
+  findApproval(id: string): ApprovalRequest | undefined {
+    const found = Object.hasOwn(this.#state.approvals, id) ? this.#state.approvals[id] : undefined;
+    return found === undefined ? undefined : this.#asOfNow(found);
   }
 
   approvals(status?: ApprovalStatus): ApprovalRequest[] {
     return Object.values(this.#state.approvals).map((each) => this.#asOfNow(each)).filter((each) => status === undefined || each.status === status);
   }
 
-  /** Calls `listener` with each request and each answer. */
+  /** Calls `listener` with each request, each answer, and each request or approval whose time is over. */
   watch(listener: (approval: ApprovalRequest) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -155,8 +167,10 @@ export class ActionLedger {
     await this.#write('plugin_action_released', { execution_id: executionId, reason });
   }
 
-  /** Waits for a checkpoint that is being written. */
+  /** Waits for a checkpoint that is being written. Requests whose time is over are recorded at the next opening. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#expiry?.cancel();
     await this.#checkpointing;
   }
 
@@ -181,8 +195,34 @@ export class ActionLedger {
       .catch((error: unknown) => logger.warn({ error: describeError(error) }, 'no checkpoint of the plugin ledger'));
   }
 
+  /** One timer, for the request or approval that is due next. That its time is over is recorded: a clock that is set back does not open it again. */
+  #armExpiry(): void {
+    this.#expiry?.cancel();
+    this.#expiry = undefined;
+    if (this.#isClosed) return;
+    const { clock, logger } = this.#deps;
+    let dueAt = Number.POSITIVE_INFINITY;
+    for (const { status, expiresAt } of Object.values(this.#state.approvals)) if (mayExpire(status)) dueAt = Math.min(dueAt, expiresAt);
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(maxExpirySleepMs, Math.max(0, dueAt - clock.now()));
+    this.#expiry = clock.setTimer(waitMs, () => {
+      this.#expireDue()
+        .then(() => this.#armExpiry())
+        .catch((error: unknown) => logger.warn({ error: describeError(error) }, 'that approvals have expired could not be recorded'));
+    }, { keepAlive: false });
+  }
+
+  async #expireDue(): Promise<void> {
+    const now = this.#deps.clock.now();
+    for (const { id, status, expiresAt } of Object.values(this.#state.approvals)) {
+      if (!mayExpire(status) || expiresAt > now || !mayExpire(this.#state.approvals[id]?.status)) continue;
+      await this.#write('plugin_approval_expired', { approval_id: id });
+      this.#tell(this.approval(id));
+    }
+  }
+
   #asOfNow(approval: ApprovalRequest): ApprovalRequest {
-    const isOver = (approval.status === 'pending' || approval.status === 'approved') && approval.expiresAt <= this.#deps.clock.now();
+    const isOver = mayExpire(approval.status) && approval.expiresAt <= this.#deps.clock.now();
     return isOver ? { ...approval, status: 'expired' } : approval;
   }
 
@@ -190,6 +230,8 @@ export class ActionLedger {
     for (const listener of [...this.#listeners]) listener(approval);
   }
 }
+
+const mayExpire = (status: ApprovalStatus | undefined): boolean => status === 'pending' || status === 'approved';
 
 /** A denial counts until its request would have expired: asking again at once would only wear people out. */
 const isOpen = (status: ApprovalStatus): boolean => status === 'pending' || status === 'approved' || status === 'denied';

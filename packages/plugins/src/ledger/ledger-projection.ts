@@ -51,6 +51,9 @@ export const ledgerProjection: Projection<LedgerState> = {
           ...(typeof data['reason'] === 'string' ? { reason: data['reason'] } : {}),
         });
         return state;
+      case 'plugin_approval_expired':
+        change(state, text(data, 'approval_id'), { status: 'expired' });
+        return state;
       case 'plugin_action_started':
         if (state.executionCount >= endedKept * 2) state.executionCount = prune(state.executions, endedKept, (each) => each.ending !== undefined);
         if (state.executions[text(data, 'execution_id')] === undefined) state.executionCount += 1;

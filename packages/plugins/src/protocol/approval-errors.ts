@@ -28,15 +28,15 @@ export class PluginDeniedError extends PluginError {
   }
 }
 
-/** Nobody answered in time. Nothing was done; the same call asks again. */
+/** Nobody answered in time, or the approval was not used in time. Nothing was done; the same call asks again. */
 export class PluginApprovalExpiredError extends PluginError {
   readonly code = 'PLUGIN_APPROVAL_EXPIRED';
   override readonly retryable = true;
   readonly approvalId: string;
 
-  constructor(plugin: string, action: string, approvalId: string) {
-    super(plugin, action, `the approval ${approvalId} expired; nothing was done`);
-    this.approvalId = approvalId;
+  constructor(plugin: string, action: string, approval: { id: string; decidedBy?: string | undefined }) {
+    super(plugin, action, `${approval.decidedBy === undefined ? 'nobody answered the request for an approval in time' : `the approval of ${approval.decidedBy} was not used in time`} (${approval.id}); nothing was done`);
+    this.approvalId = approval.id;
   }
 }
 
@@ -55,7 +55,7 @@ export class ApprovalNotFoundError extends CortexError {
   readonly approvalId: string;
 
   constructor(approvalId: string) {
-    super(`there is no approval ${JSON.stringify(approvalId)}; list the pending ones`);
+    super(`there is no approval ${JSON.stringify(approvalId)}`);
     this.approvalId = approvalId;
   }
 }

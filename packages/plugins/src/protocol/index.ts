@@ -1,4 +1,5 @@
-export { ActionTier, type ActionCall, type PluginActionInfo, type PluginResult, type PluginSetupContext, type RateLimit, type ServicePlugin } from './service-plugin.ts';
+export { ActionTier } from '../action-tier.ts';
+export type { ActionCall, PluginActionInfo, PluginResult, PluginSetupContext, RateLimit, ServicePlugin } from './service-plugin.ts';
 export { PluginHealthStatus, type PluginHealthReport } from './plugin-health.ts';
 export type { CredentialBroker } from './credential-broker.ts';
 export type { OnUnknown } from '../tool.ts';

@@ -1,19 +1,9 @@
 import type { JsonObject, JsonValue } from '@cortex-runtime/core';
 
+import type { ActionTier } from '../action-tier.ts';
 import type { OnUnknown } from '../tool.ts';
 import type { CredentialBroker } from './credential-broker.ts';
 import type { PluginHealthReport } from './plugin-health.ts';
-
-/** What stands between an agent and an action. */
-export const ActionTier = {
-  /** An agent may do it without asking. */
-  AUTO: 'auto',
-  /** A person approves each call, with exactly these parameters, before it runs. */
-  CONFIRM: 'confirm',
-  /** Only with an operator's credential; agents are not offered it. */
-  ADMIN: 'admin',
-} as const;
-export type ActionTier = (typeof ActionTier)[keyof typeof ActionTier];
 
 /** How often an action may be called. */
 export interface RateLimit {
@@ -24,7 +14,7 @@ export interface RateLimit {
 
 /** What a plugin says about one of its actions. */
 export interface PluginActionInfo {
-  /** Letters, digits, `_` and `-`, beginning with a letter. Agents see `<plugin>__<action>`. */
+  /** Letters, digits, `_` and `-`. Agents see `<plugin>__<action>`. */
   readonly name: string;
   readonly description: string;
   /** Default `auto`. */

@@ -1,4 +1,4 @@
-import { describeError, InvalidInputError, type Clock, type Disk, type IdGenerator, type JsonObject, type Logger } from '@cortex-runtime/core';
+import { describeError, InvalidInputError, resolveDocument, type Clock, type Disk, type Environment, type IdGenerator, type JsonObject, type Logger } from '@cortex-runtime/core';
 import type { Journal } from '@cortex-runtime/journal';
 
 import { guardedCredentials } from '../credentials/guarded-credentials.ts';
@@ -7,13 +7,16 @@ import { discoverPlugins, type DiscoveredPlugin, type DiscoverOptions } from '..
 import { ActionLedger, type Decision } from '../ledger/action-ledger.ts';
 import type { ApprovalRequest, ApprovalStatus } from '../ledger/approval-request.ts';
 import type { CredentialBroker } from '../protocol/credential-broker.ts';
-import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError } from '../protocol/plugin-errors.ts';
+import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError, PluginUnloadedError } from '../protocol/plugin-errors.ts';
 import { PluginHealthStatus, type PluginHealthReport } from '../protocol/plugin-health.ts';
 import type { PluginActionInfo, PluginResult, ServicePlugin } from '../protocol/service-plugin.ts';
+import { pluginNamePattern, pluginNameRule } from '../plugin-name.ts';
+import { referencedSecrets } from '../referenced-secrets.ts';
 import type { ToolSource } from '../tool.ts';
 import { actionLimiter, type ActionLimiter } from './action-limiter.ts';
 import { pluginSlot, within, type PluginSlot, type PluginState } from './plugin-slot.ts';
 import { pluginToolSource } from './plugin-tools.ts';
+import { viewedAction, viewedActions, type PluginView } from './plugin-view.ts';
 import { registeredAction, type RegisteredAction } from './registered-action.ts';
 import { PluginRegistryOptions } from './registry-options.ts';
 import { probeAction, runAction, type ExecuteOptions, type RunActionDeps, type RunnableAction } from './run-action.ts';
@@ -30,10 +33,21 @@ export interface PluginRegistryDeps {
   operators?: OperatorAuthority;
   /** Needed by `discoverAndRegister` only. */
   disk?: Disk;
+  /** Where `${NAME}` references in settings are looked up, at each setup. Without one they stay as they are. */
+  environment?: Environment;
+}
+
+export interface RegisterOptions {
+  /** What it is called in this registry, so that one plugin can be there several times, each with settings of its own. Default: its name, which its tools keep in any case. */
+  as?: string | undefined;
+  /** Handed to its `setup`; those of the registry's options when left out. */
+  settings?: JsonObject | undefined;
 }
 
 /** What is known about a registered plugin. */
 export interface PluginInfo {
+  /** What it is called in this registry. */
+  readonly id: string;
   readonly name: string;
   readonly version: string;
   readonly description: string;
@@ -44,41 +58,47 @@ export interface PluginInfo {
   readonly actions?: readonly RegisteredAction[];
 }
 
-/** Plugins by name, and the only way to call them. */
+/** Plugins by their ids, which are their names unless they were registered `as` something else, and the only way to call them. */
 export interface PluginRegistry extends AsyncDisposable {
   /**
    * Adds a plugin; nothing is set up yet.
    *
    * @throws PluginExistsError, PluginInvalidError
    */
-  register(plugin: ServicePlugin): Promise<PluginInfo>;
+  register(plugin: ServicePlugin, options?: RegisterOptions): Promise<PluginInfo>;
   /** Finds installed plugins and adds them. What can not be added is told in `error`, and stands in nobody's way. */
   discoverAndRegister(options: DiscoverOptions): Promise<DiscoveredPlugin[]>;
+  /** Sets a plugin up, unless that is done. @throws PluginSetupError; the next use tries again */
+  setUp(plugin: string): Promise<void>;
   /** Sets up what is not set up yet. Never rejects: each plugin says how it went. */
   setupAllPending(): Promise<{ plugin: string; ok: boolean; error?: string }[]>;
   /** Calls an action: the one place where parameters are validated and tiers, limits and approvals are enforced. */
   execute(plugin: string, action: string, params?: unknown, options?: ExecuteOptions): Promise<PluginResult>;
   has(plugin: string): boolean;
-  get(plugin: string): PluginInfo;
+  /** What is known about it; its actions as `view` shows them, as far as they are known. */
+  get(plugin: string, view?: PluginView): PluginInfo;
   list(): PluginInfo[];
   /** Never rejects for a registered plugin. */
   health(plugin: string): Promise<PluginHealthReport>;
   healthAll(): Promise<PluginHealthReport[]>;
   /** Waits for calls under way, tears down and forgets the plugin, whatever the teardown says. */
   unload(plugin: string): Promise<void>;
-  /** The plugin's actions as tools of agents, without those of the ADMIN tier. Closing the source leaves the plugin as it is. */
-  toolSource(plugin: string): ToolSource;
+  /** The plugin's actions as tools of agents, without those of the ADMIN tier, as `view` shows them. Closing the source leaves the plugin as it is. */
+  toolSource(plugin: string, view?: PluginView): ToolSource;
   /** Oldest first. */
   approvals(status?: ApprovalStatus): Promise<ApprovalRequest[]>;
+  /** @throws ApprovalNotFoundError */
+  approval(approvalId: string): Promise<ApprovalRequest>;
   approve(approvalId: string, decision: Decision): Promise<ApprovalRequest>;
   deny(approvalId: string, decision: Decision): Promise<ApprovalRequest>;
-  /** Calls `listener` with each new request for an approval and each answer. */
+  /** Calls `listener` with each new request for an approval, each answer, and each that expires. */
   watchApprovals(listener: (approval: ApprovalRequest) => void): () => void;
-  /** Unloads everything. */
+  /** Unloads everything, and takes no more. */
   close(): Promise<void>;
 }
 
 interface Entry {
+  id: string;
   plugin: ServicePlugin;
   slot: PluginSlot;
   credentials: ReturnType<typeof guardedCredentials>;
@@ -89,15 +109,15 @@ interface Entry {
   limiters: Map<string, ActionLimiter>;
 }
 
-const namePattern = /^(?=.{1,40}$)[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$/;
-
 export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRegistryOptions = {}): PluginRegistry {
   const settings = PluginRegistryOptions.parse(options);
   const { clock, logger } = deps;
   const entries = new Map<string, Entry>();
   const reserved = new Set<string>();
+  const objects = new Map<ServicePlugin, string>();
   const listeners = new Set<(approval: ApprovalRequest) => void>();
   let opening: Promise<ActionLedger> | undefined;
+  let isClosed = false;
 
   const ledger = (): Promise<ActionLedger> => {
     opening ??= ActionLedger.open(deps, settings.processId).then((opened) => {
@@ -111,7 +131,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
     });
     return opening;
   };
-  const running: RunActionDeps = { clock, createId: deps.createId, ledger, operators: deps.operators, approvalTtlMs: settings.approvalTtlMs, underWay: new Map() };
+  const running: RunActionDeps = { clock, createId: deps.createId, ledger, operators: deps.operators, underWay: new Map() };
 
   function entryOf(name: string): Entry {
     const found = entries.get(name);
@@ -135,26 +155,28 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
     return actions;
   }
 
-  async function runnable(name: string, actionName: string, signal?: AbortSignal): Promise<RunnableAction> {
-    const entry = entryOf(name);
+  async function runnable(id: string, actionName: string, signal?: AbortSignal, view: PluginView = {}): Promise<RunnableAction> {
+    const entry = entryOf(id);
     const actions = await actionsOf(entry, signal);
-    const action = actions.get(actionName);
-    if (action === undefined) throw new PluginActionNotFoundError(name, actionName, actions.keys());
+    const listed = actions.get(actionName);
+    const action = listed === undefined ? undefined : viewedAction(listed, view);
+    if (action === undefined) throw new PluginActionNotFoundError(entry.plugin.name, actionName, actions.keys());
     let limiter = entry.limiters.get(actionName);
     if (limiter === undefined) {
-      limiter = actionLimiter({ clock }, { plugin: name, action: actionName }, settings);
+      limiter = actionLimiter({ clock }, { plugin: entry.plugin.name, action: actionName }, settings);
       entry.limiters.set(actionName, limiter);
     }
     return { plugin: entry.plugin, slot: entry.slot, credentials: entry.credentials, action, limiter };
   }
 
-  const infoOf = ({ plugin, slot, actions }: Entry): PluginInfo => ({
+  const infoOf = ({ id, plugin, slot, actions }: Entry, view: PluginView = {}): PluginInfo => ({
+    id,
     name: plugin.name,
     version: plugin.version,
     description: plugin.description,
     state: slot.state,
     ...(slot.setupError === undefined ? {} : { setupError: slot.setupError }),
-    ...(actions === undefined ? {} : { actions: [...actions.values()] }),
+    ...(actions === undefined ? {} : { actions: [...actions.values()].flatMap((action) => viewedAction(action, view) ?? []) }),
   });
 
   async function health({ plugin, slot, credentials }: Entry): Promise<PluginHealthReport> {
@@ -170,28 +192,46 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
     }
   }
 
-  async function register(plugin: ServicePlugin): Promise<PluginInfo> {
+  async function register(plugin: ServicePlugin, { as: id = plugin?.name, settings: given }: RegisterOptions = {}): Promise<PluginInfo> {
     assertPlugin(plugin);
+    if (isClosed) throw new PluginUnloadedError(id);
     const { name } = plugin;
-    // Taken before anything is awaited: of two with one name the second is refused, and never set up.
-    if (entries.has(name) || reserved.has(name)) throw new PluginExistsError(name);
-    reserved.add(name);
+    // Taken before anything is awaited: of two with one id the second is refused, and never set up.
+    if (entries.has(id) || reserved.has(id)) throw new PluginExistsError(id);
+    const other = objects.get(plugin);
+    if (other !== undefined) throw new PluginInvalidError(id, `this very object is registered as ${JSON.stringify(other)}; to be used with several settings, its module has to export a class or a function`);
+    reserved.add(id);
+    objects.set(plugin, id);
     try {
       const credentials = guardedCredentials(deps.broker, name);
-      const slot = pluginSlot({ clock, logger: logger.child({ plugin: name }), credentials }, plugin, settings);
-      const entry: Entry = { plugin, slot, credentials, actions: undefined, listed: undefined, limiters: new Map() };
+      const readSettings = () => settingsFor(name, given ?? settings.settings[name] ?? {}, credentials);
+      const slot = pluginSlot({ clock, logger: logger.child({ plugin: id }), credentials, readSettings }, plugin, settings);
+      const entry: Entry = { id, plugin, slot, credentials, actions: undefined, listed: undefined, limiters: new Map() };
       if (plugin.hasChangingActions !== true) await actionsOf(entry);
-      entries.set(name, entry);
+      entries.set(id, entry);
       return infoOf(entry);
+    } catch (error) {
+      objects.delete(plugin);
+      throw error;
     } finally {
-      reserved.delete(name);
+      reserved.delete(id);
     }
+  }
+
+  /** References stand for what they refer to, and what is secret of that does not come out again. */
+  function settingsFor(name: string, given: JsonObject, credentials: Entry['credentials']): JsonObject {
+    const { environment } = deps;
+    if (environment === undefined) return given;
+    credentials.hide(referencedSecrets(given, environment));
+    return resolveDocument(given, environment, ['plugins', name, 'settings']);
   }
 
   async function unload(name: string): Promise<void> {
     const entry = entryOf(name);
     await entry.slot.unload();
-    if (entries.get(name) === entry) entries.delete(name);
+    if (entries.get(name) !== entry) return;
+    entries.delete(name);
+    objects.delete(entry.plugin);
   }
 
   const registry: PluginRegistry = {
@@ -211,13 +251,14 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       }
       return found;
     },
+    setUp: async (id) => entryOf(id).slot.ensureReady(),
     async setupAllPending() {
-      return Promise.all([...entries.values()].map(async ({ plugin, slot }) => {
+      return Promise.all([...entries.values()].map(async ({ id, slot }) => {
         try {
           await slot.ensureReady();
-          return { plugin: plugin.name, ok: true };
+          return { plugin: id, ok: true };
         } catch (error) {
-          return { plugin: plugin.name, ok: false, error: describeError(error) };
+          return { plugin: id, ok: false, error: describeError(error) };
         }
       }));
     },
@@ -225,22 +266,24 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       return runAction(running, await runnable(name, action, executeOptions.signal), params, executeOptions);
     },
     has: (name) => entries.has(name),
-    get: (name) => infoOf(entryOf(name)),
-    list: () => [...entries.values()].map(infoOf),
+    get: (id, view) => infoOf(entryOf(id), view),
+    list: () => [...entries.values()].map((entry) => infoOf(entry)),
     health: async (name) => health(entryOf(name)),
     healthAll: () => Promise.all([...entries.values()].map(health)),
     unload,
-    toolSource: (name) => pluginToolSource(name, {
+    toolSource: (id, view = {}) => pluginToolSource(id, {
+      name: () => entryOf(id).plugin.name,
       actions: async () => {
-        const entry = entryOf(name);
+        const entry = entryOf(id);
         await entry.slot.ensureReady();
-        return [...(await actionsOf(entry)).values()];
+        return viewedActions(entry.plugin.name, [...(await actionsOf(entry)).values()], view);
       },
-      canProbe: () => entryOf(name).plugin.probeAction !== undefined,
-      execute: (action, params, executeOptions) => registry.execute(name, action, params, executeOptions),
-      probe: async (action, params, probeOptions) => probeAction(running, await runnable(name, action, probeOptions.signal), params, probeOptions),
+      canProbe: () => entryOf(id).plugin.probeAction !== undefined,
+      execute: async (action, params, executeOptions) => runAction(running, await runnable(id, action, executeOptions.signal, view), params, executeOptions),
+      probe: async (action, params, probeOptions) => probeAction(running, await runnable(id, action, probeOptions.signal, view), params, probeOptions),
     }, settings),
     approvals: async (status) => (await ledger()).approvals(status),
+    approval: async (id) => (await ledger()).approval(id),
     approve: async (id, decision) => (await ledger()).decide(id, 'approved', assertDecision(decision)),
     deny: async (id, decision) => (await ledger()).decide(id, 'denied', assertDecision(decision)),
     watchApprovals(listener) {
@@ -248,6 +291,7 @@ export function createPluginRegistry(deps: PluginRegistryDeps, options: PluginRe
       return () => void listeners.delete(listener);
     },
     async close() {
+      isClosed = true;
       await Promise.all([...entries.keys()].map(unload));
       const opened = await opening?.catch(() => undefined);
       await opened?.close();
@@ -262,7 +306,7 @@ function assertPlugin(plugin: ServicePlugin): void {
   const refuse = (problem: string) => {
     throw new PluginInvalidError(name, problem);
   };
-  if (!namePattern.test(name)) refuse('a plugin is named with letters and digits, with single "_" or "-" in between, at most 40 characters');
+  if (!pluginNamePattern.test(name)) refuse(`a plugin is named with ${pluginNameRule}`);
   for (const method of ['setup', 'teardown', 'listActions', 'executeAction', 'health'] as const) if (typeof plugin[method] !== 'function') refuse(`has no method ${method}`);
   for (const field of ['version', 'description'] as const) if (typeof plugin[field] !== 'string') refuse(`has no ${field}`);
 }

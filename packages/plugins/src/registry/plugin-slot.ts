@@ -1,4 +1,4 @@
-import { backoffMs, describeError, sleep, type Clock, type Logger } from '@cortex-runtime/core';
+import { backoffMs, describeError, sleep, type Clock, type JsonObject, type Logger } from '@cortex-runtime/core';
 
 import type { GuardedCredentials } from '../credentials/guarded-credentials.ts';
 import { PluginSetupError, PluginUnloadedError } from '../protocol/plugin-errors.ts';
@@ -26,8 +26,9 @@ export interface PluginSlot {
 /** Time for a call to answer after it was told to give up. */
 const abortGraceMs = 1_000;
 
-export function pluginSlot(deps: { clock: Clock; logger: Logger; credentials: GuardedCredentials }, plugin: ServicePlugin, settings: PluginRegistrySettings): PluginSlot {
-  const { clock, logger, credentials } = deps;
+/** @param readSettings - what the operator has set for the plugin, read for each setup; throws when it can not be */
+export function pluginSlot(deps: { clock: Clock; logger: Logger; credentials: GuardedCredentials; readSettings: () => JsonObject }, plugin: ServicePlugin, settings: PluginRegistrySettings): PluginSlot {
+  const { clock, logger, credentials, readSettings } = deps;
   const { name } = plugin;
   const closing = new AbortController();
   let state: PluginState = 'pending';
@@ -49,7 +50,7 @@ export function pluginSlot(deps: { clock: Clock; logger: Logger; credentials: Gu
     const timer = clock.setTimer(settings.setupTimeoutMs, () => giveUp.abort(new Error(`setup took longer than ${settings.setupTimeoutMs} ms`)));
     state = 'setting_up';
     try {
-      await plugin.setup(credentials.broker, { signal: giveUp.signal, settings: settings.settings[name] ?? {} });
+      await plugin.setup(credentials.broker, { signal: giveUp.signal, settings: readSettings() });
       state = 'ready';
       setupError = undefined;
       failures = 0;

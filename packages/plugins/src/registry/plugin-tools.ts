@@ -1,7 +1,9 @@
-import { describeError, type JsonObject } from '@cortex-runtime/core';
+import { CortexError, describeError, type JsonObject } from '@cortex-runtime/core';
 
+import { ActionTier } from '../action-tier.ts';
 import { ToolSourceError } from '../errors.ts';
-import { ActionTier, type PluginResult } from '../protocol/service-plugin.ts';
+import { errorResult } from '../function-tool.ts';
+import type { PluginResult } from '../protocol/service-plugin.ts';
 import { serverToolName } from '../tool-name.ts';
 import type { OnUnknown, Tool, ToolSource } from '../tool.ts';
 import { asToolResult } from './read-result.ts';
@@ -11,6 +13,8 @@ import type { ExecuteOptions } from './run-action.ts';
 
 /** What the tools of a plugin need of the registry. */
 export interface PluginToolsDeps {
+  /** Of the plugin: the first half of its tools' names. */
+  name(): string;
   actions(): Promise<readonly RegisteredAction[]>;
   canProbe(): boolean;
   execute(action: string, params: JsonObject, options: ExecuteOptions): Promise<PluginResult>;
@@ -20,8 +24,10 @@ export interface PluginToolsDeps {
 /** More than the registry's own limits, so that those decide and say what is known. */
 const marginMs = 3_000;
 
+const refusals: ReadonlySet<string> = new Set(['PLUGIN_ACTION_DENIED', 'PLUGIN_APPROVAL_EXPIRED']);
+
 /** The actions of a plugin as `<plugin>__<action>`. Actions of the ADMIN tier are no tools: no agent has an operator's credential. */
-export function pluginToolSource(plugin: string, deps: PluginToolsDeps, { queueTimeoutMs }: Pick<PluginRegistrySettings, 'queueTimeoutMs'>): ToolSource {
+export function pluginToolSource(id: string, deps: PluginToolsDeps, { queueTimeoutMs }: Pick<PluginRegistrySettings, 'queueTimeoutMs'>): ToolSource {
   function asTool(action: RegisteredAction, name: string): Tool {
     // The registry's own record tells of a call that needed an approval whether it happened, even where the plugin can not.
     const canProbe = action.tier === ActionTier.CONFIRM || (action.onUnknown === 'probe' && deps.canProbe());
@@ -33,9 +39,16 @@ export function pluginToolSource(plugin: string, deps: PluginToolsDeps, { queueT
       isReadOnly: action.isReadOnly,
       onUnknown,
       timeoutMs: action.timeoutMs + queueTimeoutMs + marginMs,
-      async execute(args, { processName, idempotencyKey, signal }) {
-        // The run has its own journal, and whoever calls again after an unknown outcome has decided that it may be repeated.
-        return asToolResult(await deps.execute(action.name, args, { requestedBy: processName, idempotencyKey, signal, whenPending: 'refuse', onUnknown: 'retry', isRecordedByCaller: true }));
+      async execute(args, { processName, idempotencyKey, approvalId, mayRepeat, signal }) {
+        try {
+          // A run that keeps no steps calls again without knowing that the call has begun: the registry knows.
+          const repeat = mayRepeat === true ? { onUnknown: 'retry' as const } : {};
+          return asToolResult(await deps.execute(action.name, args, { requestedBy: processName, idempotencyKey, approvalId, signal, whenPending: 'refuse', isRecordedByCaller: true, ...repeat }));
+        } catch (error) {
+          // What a person decided is told as it is: the tool did not fail.
+          if (CortexError.is(error) && refusals.has(error.code)) return errorResult(error);
+          throw error;
+        }
       },
       ...(!canProbe ? {} : {
         async probe(args, { processName, idempotencyKey, signal }) {
@@ -47,14 +60,15 @@ export function pluginToolSource(plugin: string, deps: PluginToolsDeps, { queueT
   }
 
   return {
-    name: plugin,
+    name: id,
     async tools() {
       let actions: readonly RegisteredAction[];
       try {
         actions = await deps.actions();
       } catch (error) {
-        throw new ToolSourceError(plugin, describeError(error), { cause: error });
+        throw new ToolSourceError(id, describeError(error), { cause: error });
       }
+      const plugin = deps.name();
       const taken = new Set<string>();
       return actions.filter(({ tier }) => tier !== ActionTier.ADMIN).map((action) => {
         const name = serverToolName(plugin, action.name, (candidate) => taken.has(candidate));

@@ -1,8 +1,9 @@
 import type { JsonObject } from '@cortex-runtime/core';
 
+import { ActionTier, chosenTier } from '../action-tier.ts';
 import { digestOf } from '../canonical-json.ts';
 import { PluginInvalidError } from '../protocol/plugin-errors.ts';
-import { ActionTier, type PluginActionInfo, type RateLimit } from '../protocol/service-plugin.ts';
+import type { PluginActionInfo, RateLimit } from '../protocol/service-plugin.ts';
 import type { OnUnknown } from '../tool.ts';
 import { assertUsableSchema } from '../validate-arguments.ts';
 import type { PluginRegistrySettings } from './registry-options.ts';
@@ -18,11 +19,13 @@ export interface RegisteredAction {
   readonly timeoutMs: number;
   readonly concurrency: number;
   readonly rateLimit: RateLimit | undefined;
+  /** How long a request for an approval counts, and the approval with it. */
+  readonly approvalTtlMs: number;
   /** Changes with everything that a person who approves a call relies on. */
   readonly digest: string;
 }
 
-const actionPattern = /^[A-Za-z][A-Za-z0-9_-]{0,127}$/;
+const actionPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
  * Reads one action of a plugin.
@@ -34,16 +37,18 @@ export function registeredAction(plugin: string, info: PluginActionInfo, setting
   const refuse = (problem: string, cause?: unknown): never => {
     throw new PluginInvalidError(plugin, `action ${JSON.stringify(info.name)} ${problem}`, cause === undefined ? {} : { cause });
   };
-  if (typeof info.name !== 'string' || !actionPattern.test(info.name)) refuse('needs a name of letters, digits, "_" and "-" that begins with a letter');
-  const policy = { ...settings.actions[`${plugin}.*`], ...settings.actions[`${plugin}.${info.name}`] };
-  const tier = policy.tier ?? info.tier ?? ActionTier.AUTO;
+  if (typeof info.name !== 'string' || !actionPattern.test(info.name)) refuse('needs a name of letters, digits, "_" and "-"');
+  const forOthers = settings.actions[`${plugin}.*`];
+  const forThis = settings.actions[`${plugin}.${info.name}`];
+  const policy = { ...forOthers, ...forThis };
+  const tier = chosenTier(info.tier ?? ActionTier.AUTO, forThis?.tier, forOthers?.tier);
   // A tier that is misspelt must not mean "ask nobody".
   if (!Object.values(ActionTier).includes(tier)) refuse(`has the tier ${JSON.stringify(tier)}; tiers are ${Object.values(ActionTier).join(', ')}`);
   const isReadOnly = info.isReadOnly ?? false;
   const description = info.description ?? '';
   const wanted = effectiveSchema(info);
   if (wanted['type'] !== 'object') refuse('needs parameters of type object');
-  const digest = digestOf({ name: info.name, description, tier, schema: wanted });
+  const digest = actionDigest({ name: info.name, description, tier, inputSchema: wanted });
   const inputSchema = known?.digest === digest ? known.inputSchema : wanted;
   try {
     assertUsableSchema({ name: `${plugin}.${info.name}`, inputSchema });
@@ -60,8 +65,14 @@ export function registeredAction(plugin: string, info: PluginActionInfo, setting
     timeoutMs: policy.timeoutMs ?? info.timeoutMs ?? settings.timeoutMs,
     concurrency: policy.concurrency ?? info.concurrency ?? settings.concurrency,
     rateLimit: policy.rateLimit ?? info.rateLimit,
+    approvalTtlMs: policy.approvalTtlMs ?? settings.approvalTtlMs,
     digest,
   };
+}
+
+/** Changes with everything that a person who approves a call relies on. */
+export function actionDigest({ name, description, tier, inputSchema }: Pick<RegisteredAction, 'name' | 'description' | 'tier' | 'inputSchema'>): string {
+  return digestOf({ name, description, tier, schema: inputSchema });
 }
 
 /** The plugin's own object wherever nothing has to be added. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@cortex-runtime/core';
 import { z } from 'zod';
 
-import { ActionTier } from '../protocol/service-plugin.ts';
+import { ActionTier } from '../action-tier.ts';
 
 /** What the operator of a host decides about actions; it wins over what the plugin says. */
 export const ActionPolicy = z.strictObject({
@@ -10,6 +10,7 @@ export const ActionPolicy = z.strictObject({
   timeoutMs: z.number().positive().optional(),
   concurrency: z.int().min(1).optional(),
   rateLimit: z.strictObject({ calls: z.int().min(1), perMs: z.number().positive() }).optional(),
+  approvalTtlMs: z.number().positive().optional(),
 });
 export type ActionPolicy = z.input<typeof ActionPolicy>;
 

@@ -1,5 +1,6 @@
 import { CortexError, describeError, type Clock, type IdGenerator, type JsonObject } from '@cortex-runtime/core';
 
+import { ActionTier } from '../action-tier.ts';
 import { digestOf } from '../canonical-json.ts';
 import type { GuardedCredentials } from '../credentials/guarded-credentials.ts';
 import type { OperatorAuthority } from '../credentials/operator-tokens.ts';
@@ -8,7 +9,7 @@ import type { ActionLedger } from '../ledger/action-ledger.ts';
 import type { ExecutionRecord } from '../ledger/ledger-projection.ts';
 import { OperatorRequiredError } from '../protocol/approval-errors.ts';
 import { PluginActionError, PluginCallConflictError } from '../protocol/plugin-errors.ts';
-import { ActionTier, type PluginResult, type ServicePlugin } from '../protocol/service-plugin.ts';
+import type { PluginResult, ServicePlugin } from '../protocol/service-plugin.ts';
 import type { OnUnknown } from '../tool.ts';
 import type { ActionLimiter } from './action-limiter.ts';
 import { approvalFor } from './approval-gate.ts';
@@ -29,6 +30,8 @@ export interface ExecuteOptions {
   operatorCredential?: string | undefined;
   /** For actions of the CONFIRM tier: `wait` (default) until a person has answered, or `refuse` with PluginApprovalPendingError at once. */
   whenPending?: 'wait' | 'refuse' | undefined;
+  /** For actions of the CONFIRM tier: the approval that this call waited for, as PluginApprovalPendingError named it. Its answer counts, also that nobody gave one. */
+  approvalId?: string | undefined;
   /** What is done when this call began before and nobody knows how it ended; the action's own when left out. */
   onUnknown?: OnUnknown | undefined;
   /** The caller keeps a journal of its own of intents and outcomes: actions of the AUTO tier are not recorded twice. */
@@ -40,7 +43,6 @@ export interface RunActionDeps {
   createId: IdGenerator;
   ledger: () => Promise<ActionLedger>;
   operators: OperatorAuthority | undefined;
-  approvalTtlMs: number;
   /** Calls under way by their execution id, so that the same call is not begun twice at a time. */
   underWay: Map<string, { paramsHash: string; result: Promise<PluginResult> }>;
 }
@@ -120,7 +122,7 @@ async function runRecorded(
     }
     // A call that began has used its approval; it is that one call, however often it is attempted.
     const approval = action.tier === ActionTier.CONFIRM && !isRepeat
-      ? await approvalFor({ ledger, clock: deps.clock }, { plugin, action, params: call.params, requestedBy: call.requestedBy, ttlMs: deps.approvalTtlMs, whenPending: options.whenPending ?? 'wait', signals: call.signals })
+      ? await approvalFor({ ledger, clock: deps.clock }, { plugin, action, params: call.params, requestedBy: call.requestedBy, approvalId: options.approvalId, whenPending: options.whenPending ?? 'wait', signals: call.signals })
       : undefined;
     const result = await slot.use(async () => {
       const leave = await enter(target, options);

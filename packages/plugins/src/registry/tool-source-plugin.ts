@@ -1,8 +1,9 @@
 import { describeError } from '@cortex-runtime/core';
 
+import type { ActionTier } from '../action-tier.ts';
 import { PluginActionNotFoundError } from '../protocol/plugin-errors.ts';
 import { PluginHealthStatus } from '../protocol/plugin-health.ts';
-import type { ActionTier, PluginActionInfo, ServicePlugin } from '../protocol/service-plugin.ts';
+import type { PluginActionInfo, ServicePlugin } from '../protocol/service-plugin.ts';
 import type { Tool, ToolSource } from '../tool.ts';
 import { asPluginResult } from './read-result.ts';
 
@@ -11,7 +12,7 @@ export interface ToolSourcePluginOptions {
   name?: string;
   version?: string;
   description?: string;
-  /** By the name of the tool without the source's; `*` is every other. Default `auto`. */
+  /** By the name of the tool without the source's; `*` is every other. Default `auto`. A name that no tool has is an error: a misspelt one must not mean "ask nobody". */
   tiers?: Readonly<Record<string, ActionTier>>;
 }
 
@@ -43,6 +44,8 @@ export function toolSourcePlugin(source: ToolSource, options: ToolSourcePluginOp
     async listActions() {
       const tools = await source.tools();
       if (listed?.tools === tools) return listed.actions;
+      const names = new Set(tools.map(actionName));
+      for (const wanted of Object.keys(tiers)) if (wanted !== '*' && !names.has(wanted)) throw new PluginActionNotFoundError(name, wanted, names);
       const actions = tools.map((tool) => ({
         name: actionName(tool),
         description: tool.description,

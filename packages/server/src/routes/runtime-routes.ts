@@ -13,9 +13,10 @@ export const runtimeRoutes: RouteGroup = (app, { deps, settings }) => {
 
   app.get('/health', () => ({ status: 'healthy', process_count: runtime.listProcesses().length, durability: settings.durability }));
 
-  app.get('/runtime/status', () => {
+  app.get('/runtime/status', async () => {
+    const pending = (await deps.plugins?.approvals('pending')) ?? [];
     const { processCount, processes } = runtime.status();
-    return { process_count: processCount, processes };
+    return { process_count: processCount, pending_approvals: pending.length, processes };
   });
 
   app.post('/runtime/start-all', async () => {

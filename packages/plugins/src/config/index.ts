@@ -1,0 +1,3 @@
+export { ActionTier } from '../action-tier.ts';
+export { pluginNamePattern, pluginNameRule } from '../plugin-name.ts';
+export { ActionTerms, PluginConfig } from './plugin-config.ts';
