@@ -13,6 +13,7 @@ export { processProjections, type ProcessProjections, type ProcessStates } from 
 export type { ProcessStatus } from './process/process-status.ts';
 export type { ProcessUpdate } from './process/process-update.ts';
 export type { WaitingEffect } from './process/waiting-effects.ts';
+export type { EventOutcome, ReplyPort } from './replies/event-outcome.ts';
 export type { TypedMemory } from './run/memory-tools.ts';
 export { AgentRuntime, type AddProcessOptions, type StartReport } from './runtime/agent-runtime.ts';
 export { DistributedConfig, RuntimeConfig } from './runtime/runtime-config.ts';

@@ -34,6 +34,8 @@ export interface EventSubscriptionOptions {
   source?: string | readonly string[];
   /** Events that may wait for the handler, default 10,000. Beyond it the newest are dropped, with a notice. */
   maxQueued?: number;
+  /** Milliseconds since the epoch, by the server's clock: what was published since then comes first, as far as it is kept (the newest 10,000 events). */
+  since?: number;
 }
 
 /** What an event bus reports besides answers to calls. */

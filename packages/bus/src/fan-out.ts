@@ -27,13 +27,19 @@ export class FanOut {
     this.#notify(notice);
   }
 
-  add(pattern: string, handler: Handler, { source, maxQueued = 10_000 }: EventSubscriptionOptions): () => Promise<void> {
+  /** With `since`, nothing reaches the handler before `replay` has told what was published before. */
+  add(pattern: string, handler: Handler, { source, maxQueued = 10_000, since }: EventSubscriptionOptions): { end: () => Promise<void>; replay: (earlier: readonly BusEvent[]) => void } {
+    if (since !== undefined && !Number.isFinite(since)) throw new InvalidInputError('since', `must be milliseconds since the epoch, got ${String(since)}`);
     if (!Number.isInteger(maxQueued) || maxQueued < 1) throw new InvalidInputError('maxQueued', `must be a whole number of at least 1, got ${String(maxQueued)}`);
     const listener = new Listener(pattern, sourceFilter(source), handler, maxQueued, this.#notify);
+    if (since !== undefined) listener.hold();
     this.#listeners.add(listener);
-    return async () => {
-      this.#listeners.delete(listener);
-      await listener.end();
+    return {
+      end: async () => {
+        this.#listeners.delete(listener);
+        await listener.end();
+      },
+      replay: (earlier) => listener.release(earlier),
     };
   }
 
@@ -59,6 +65,8 @@ class Listener {
   readonly #maxQueued: number;
   readonly #notify: (notice: EventNotice) => void;
   #queue: BusEvent[] = [];
+  /** What comes while it waits for what came before. */
+  #held: BusEvent[] | undefined;
   #running: Promise<void> | undefined;
 
   constructor(pattern: string, isFrom: (source: string) => boolean, handler: Handler, maxQueued: number, notify: (notice: EventNotice) => void) {
@@ -70,7 +78,21 @@ class Listener {
     this.#notify = notify;
   }
 
+  hold(): void {
+    this.#held = [];
+  }
+
+  release(earlier: readonly BusEvent[]): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const event of new Map([...earlier, ...held].map((each) => [each.eventId, each])).values()) this.offer(event);
+  }
+
   offer(event: BusEvent): void {
+    if (this.#held !== undefined) {
+      this.#held.push(event);
+      return;
+    }
     if (!this.#matches(event.eventType) || !this.#isFrom(event.source)) return;
     if (this.#queue.length >= this.#maxQueued) {
       this.#notify({ type: 'events.dropped', pattern: this.#pattern, eventId: event.eventId, eventType: event.eventType });

@@ -37,6 +37,15 @@ export class TaskCancelledError extends DispatchError {
   }
 }
 
+/** The agent does not take tasks like this one: a filter of its trigger says so. */
+export class TaskRefusedError extends DispatchError {
+  override readonly code = 'DISPATCH_REFUSED';
+
+  constructor(agent: string, taskId: string) {
+    super(`agent ${JSON.stringify(agent)} does not take task ${taskId}: the filter of its trigger said no`);
+  }
+}
+
 /** The agent said by itself that it failed. */
 export class AgentFailedError extends DispatchError {
   override readonly code = 'DISPATCH_AGENT_FAILED';

@@ -24,7 +24,8 @@ export type { ExecuteOptions, ExecuteTask, TaskContext } from './consumer/task-c
 export { TaskLedger } from './consumer/task-ledger.ts';
 export { TaskSource, type JournaledAgent, type TaskOffer, type TaskSourceDependencies } from './source/task-source.ts';
 export { TaskReplies, type JournaledOutcome, type TaskRepliesDependencies } from './source/task-replies.ts';
+export { EventFeeds, type FedEvent } from './topics/event-feeds.ts';
 export { MessageTopics, type MessageOfTopic, type NewTopicMessage } from './topics/message-topics.ts';
 export {
-  AgentFailedError, ChannelError, DispatchError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskTimeoutError,
+  AgentFailedError, ChannelError, DispatchError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskRefusedError, TaskTimeoutError,
 } from './errors.ts';

@@ -66,11 +66,15 @@ export interface TriggerDependencies {
 
 /** What an event trigger needs of an event bus. */
 export interface EventSubscriber {
-  /** Both may hold wildcards. */
+  /**
+   * @param eventType - may hold wildcards, as may `source`
+   * @param handler - resolves when the event is durable
+   * @param options.since - milliseconds since the epoch: what was published since then and is still kept comes first, so that what happened while nobody listened is not missed
+   */
   subscribe(
     eventType: string,
     handler: (event: { eventType: string; eventId: string; source: string; data: JsonValue; cause?: readonly string[] }) => Promise<void>,
-    options?: { source?: string },
+    options?: { source?: string; since?: number },
   ): Promise<() => Promise<void>>;
 }
 
@@ -94,10 +98,11 @@ export interface ReceivedMessage {
 /** What a task trigger needs of a dispatcher. */
 export interface TaskSubscriber {
   /**
-   * @param handler - resolves when the task is durable in the agent's journal; only then is it taken from where others could take it. When it rejects, the task goes back
+   * @param handler - resolves when the task is durable in the agent's journal, or was (`duplicate`); only then is it taken from where others could take it. `filtered`: the
+   *   agent does not want it, and whoever gave it is told. When it rejects, the task goes back
    * @param agent - `places`: how many tasks it can begin now
    */
-  subscribe(agent: { name: string; domains: readonly string[]; primaryFor: readonly string[]; places: number }, handler: (task: ReceivedTask) => Promise<void>): Promise<TaskFeed>;
+  subscribe(agent: { name: string; domains: readonly string[]; primaryFor: readonly string[]; places: number }, handler: (task: ReceivedTask) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<TaskFeed>;
 }
 
 /** A task for an agent. */

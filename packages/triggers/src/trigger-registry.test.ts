@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { RecordedMemory, triggerConfig, triggerRig } from '../test/trigger-rig.ts';
 import {
   createTrigger, createTriggerRegistry, CronTrigger, EventTrigger, FileWatchTrigger, MessageTrigger, registeredTriggerTypes, registerTriggerType, TaskTrigger, triggerIdOf, unregisterTriggerType,
-  validateTriggerConfig, WebhookTrigger, type BaseTrigger, type ReceivedTask, type TaskSubscriber, type TriggerEvent,
+  validateTriggerConfig, WebhookTrigger, type BaseTrigger, type TaskSubscriber, type TriggerEvent,
 } from './index.ts';
 
 const custom: BaseTrigger = { triggerId: 'q', triggerType: 'sqs', start: () => Promise.resolve(), stop: () => Promise.resolve(), waitForNext: () => Promise.reject(new Error('never')) };
@@ -130,7 +130,7 @@ describe('triggers that listen to a bus', () => {
   it('takes a task when it is durable, and no more than the agent can begin', async () => {
     const memory = new RecordedMemory();
     const { deps } = triggerRig(fixedClock(), { memory });
-    let handler: (task: ReceivedTask) => Promise<void> = () => Promise.resolve();
+    let handler: Parameters<TaskSubscriber['subscribe']>[1] = () => Promise.resolve('accepted');
     const limits: number[] = [];
     const tasks: TaskSubscriber = {
       subscribe: (agent, given) => {

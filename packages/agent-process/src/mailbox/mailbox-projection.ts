@@ -142,6 +142,12 @@ export function knowsEvent(state: MailboxState, eventId: string): boolean {
   return Object.hasOwn(state.pending, key) || Object.hasOwn(state.closed, key) || Object.hasOwn(state.closed_before, key);
 }
 
+/** The event of this id, while it is not closed. */
+export function findPending(state: MailboxState, eventId: string): PendingEvent | undefined {
+  const key = pendingKey(eventId);
+  return Object.hasOwn(state.pending, key) ? state.pending[key] : undefined;
+}
+
 /** Pending events in the order in which they were opened. */
 export function pendingEvents(state: MailboxState): PendingEvent[] {
   return Object.values(state.pending);
@@ -211,8 +217,7 @@ function forgetDeadLetters(state: MailboxState, eventIds: ReadonlySet<string>): 
 }
 
 function pendingOf(state: MailboxState, entry: JournalEntry): PendingEvent | undefined {
-  const key = pendingKey((entry.data as { event_id: string }).event_id);
-  return Object.hasOwn(state.pending, key) ? state.pending[key] : undefined;
+  return findPending(state, (entry.data as { event_id: string }).event_id);
 }
 
 function triggerRecord(state: MailboxState, triggerId: string): TriggerRecord {

@@ -4,7 +4,9 @@ import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { CronScheduler } from '@cortex-runtime/triggers';
 
 import type { RunOutcome } from '../run/execute-run.ts';
-import type { MailboxState, PendingEvent } from './mailbox-projection.ts';
+import { replyToOf } from '../replies/reply-to.ts';
+import { cancelledReason } from '../replies/replies-projection.ts';
+import { findPending, type MailboxState, type PendingEvent } from './mailbox-projection.ts';
 
 /** What the worker needs of its process. */
 export interface MailboxWorkerPorts {
@@ -24,10 +26,16 @@ export interface MailboxWorkerPorts {
   run(pending: PendingEvent, runId: string, signal: AbortSignal): Promise<RunOutcome>;
   /** A run waits for a person. */
   onParked(runId: string, effectIds: readonly string[]): Promise<void>;
-  /** A run was closed. */
-  onClosed(): Promise<void>;
+  /** An event was closed: by its result, given up, or cancelled. */
+  onClosed(triggerId: string): Promise<void>;
   /** Too many events were given up in a row, or the journal is gone. */
   onFailing(reason: string): Promise<void>;
+}
+
+interface RunInMemory {
+  controller: AbortController;
+  done: Promise<void>;
+  isCancelled: boolean;
 }
 
 /** A run that is interrupted this often without getting any further counts as a failed attempt: it may be what kills the host. */
@@ -43,7 +51,7 @@ const errorChars = 1_000;
 export class MailboxWorker {
   readonly #ports: MailboxWorkerPorts;
   /** Runs in memory, by event id. */
-  readonly #active = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  readonly #active = new Map<string, RunInMemory>();
   #retryTimer: { timer: Timer; dueAt: number } | undefined;
   #stopped = false;
 
@@ -103,19 +111,42 @@ export class MailboxWorker {
     timer?.cancel();
   }
 
+  /** Closes an event without an outcome of its run, which is cut off when it is under way. @returns false when there is no such event */
+  async cancel(eventId: string, why: string): Promise<boolean> {
+    const pending = findPending(this.#ports.mailbox(), eventId);
+    if (pending === undefined) return false;
+    const active = this.#active.get(eventId);
+    if (active !== undefined) {
+      active.controller.abort(new CancelSignal(why));
+      await active.done;
+      return active.isCancelled;
+    }
+    await this.#cancelled(pending, pending.run_id, why);
+    this.kick();
+    return true;
+  }
+
+  async #cancelled(pending: PendingEvent, runId: string | null, why: string): Promise<void> {
+    this.#ports.logger.info({ eventId: pending.event.event_id, runId, why }, 'an event is cancelled');
+    await this.#ports.record([deadLetterEntry(pending, runId, cancelledReason, why, pending.attempt, false)]).durable;
+    await this.#ports.onClosed(pending.event.trigger_id);
+  }
+
   #begin(pending: PendingEvent): void {
     const controller = new AbortController();
     const eventId = pending.event.event_id;
-    const done = this.#handle(pending, controller)
+    const run: RunInMemory = { controller, done: Promise.resolve(), isCancelled: false };
+    run.done = this.#handle(pending, run)
       .catch((error: unknown) => this.#ports.onFailing(describeError(error)))
       .finally(() => {
         this.#active.delete(eventId);
         this.kick();
       });
-    this.#active.set(eventId, { controller, done });
+    this.#active.set(eventId, run);
   }
 
-  async #handle(pending: PendingEvent, controller: AbortController): Promise<void> {
+  async #handle(pending: PendingEvent, run: RunInMemory): Promise<void> {
+    const { controller } = run;
     const { clock, createId, logger } = this.#ports;
     const interrupted = pending.state === 'running';
     const attempt = interrupted ? pending.attempt : pending.attempt + 1;
@@ -143,7 +174,13 @@ export class MailboxWorker {
     try {
       outcome = await this.#ports.run(pending, runId, controller.signal);
     } catch (error) {
-      if (controller.signal.reason instanceof StopSignal) return;
+      const { reason } = controller.signal;
+      if (reason instanceof StopSignal) return;
+      if (reason instanceof CancelSignal) {
+        run.isCancelled = true;
+        await this.#cancelled(pending, runId, reason.message);
+        return;
+      }
       if (CortexError.is(error) && (error.code === 'JOURNAL_FAILED' || error.code === 'JOURNAL_CLOSED')) throw error;
       await this.#failed(pending, runId, controller.signal.aborted ? controller.signal.reason : error, !CortexError.is(error) || error.retryable || controller.signal.aborted);
       return;
@@ -157,7 +194,7 @@ export class MailboxWorker {
     }
     await this.#ports.record([resultEntry(pending, runId, invocation, outcome, Math.round(clock.monotonic() - startedAt))]).durable;
     this.#resolved.delete(runId);
-    await this.#ports.onClosed();
+    await this.#ports.onClosed(pending.event.trigger_id);
   }
 
   /** Runs that go on because a person settled an effect, not because they were interrupted. */
@@ -188,11 +225,11 @@ export class MailboxWorker {
       entries.push({ entryType: 'retry_scheduled', runId, data: { event_id: eventId, attempt: attempts + 1, due_at: clock.now() + waitMs } });
       logger.warn({ runId, eventId, attempt: attempts, error: message, waitMs }, 'a run failed and is tried again');
     } else {
-      entries.push(deadLetterEntry(eventId, runId, retryable ? 'retries exhausted' : 'not retryable', message, attempts));
+      entries.push(deadLetterEntry(pending, runId, retryable ? 'retries exhausted' : 'not retryable', message, attempts));
       logger.error({ runId, eventId, attempt: attempts, error: message }, 'an event was given up; it is in the dead letters');
     }
     await this.#ports.record(entries).durable;
-    if (!willRetry) await this.#ports.onClosed();
+    if (!willRetry) await this.#ports.onClosed(pending.event.trigger_id);
     if (this.#ports.consecutiveFailures() >= maxConsecutiveFailures) await this.#ports.onFailing(`${maxConsecutiveFailures} events in a row were given up; the last error was: ${message}`);
   }
 
@@ -212,17 +249,33 @@ export class MailboxWorker {
 /** The reason with which a run is cut off because its process stops. */
 class StopSignal extends Error {}
 
+/** The reason with which a run is cut off because somebody does not want it any more. */
+class CancelSignal extends Error {}
+
 /** What led to the run: the event's causes, then the event. */
 function causeOf(pending: PendingEvent): readonly string[] {
   return [...pending.event.cause, pending.event.event_id];
 }
 
-function deadLetterEntry(eventId: string, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnJournalEntry {
+function deadLetterEntry(pending: PendingEvent, runId: string | null, reason: string, error: string | undefined, attempts: number, countsAsFailure = true): OwnJournalEntry {
   return {
     entryType: 'dead_letter',
     ...(runId === null ? {} : { runId }),
-    data: { event_id: eventId, reason, ...(error === undefined ? {} : { error }), attempts, ...(countsAsFailure ? {} : { counts_as_failure: false }) },
+    data: {
+      event_id: pending.event.event_id,
+      reason,
+      ...(error === undefined ? {} : { error }),
+      attempts,
+      ...(countsAsFailure ? {} : { counts_as_failure: false }),
+      ...replyData(pending),
+    },
   };
+}
+
+/** Where the answer goes, for an event that wants one; with the whole of it, as the rest of the entry holds it cut short or not at all. */
+function replyData({ event }: PendingEvent, text?: string): JsonObject {
+  const to = replyToOf(event);
+  return to === undefined ? {} : { reply: { to, ...(text === undefined ? {} : { text }) } };
 }
 
 function resultEntry(pending: PendingEvent, runId: string, invocation: number, outcome: Extract<RunOutcome, { status: 'completed' }>, durationMs: number): OwnJournalEntry {
@@ -242,6 +295,8 @@ function resultEntry(pending: PendingEvent, runId: string, invocation: number, o
     tool_calls: outcome.toolCalls,
     usage: { input_tokens: outcome.usage.inputTokens, output_tokens: outcome.usage.outputTokens, cached_input_tokens: outcome.usage.cachedInputTokens },
     cost: outcome.cost,
+    attempts: pending.attempt,
+    ...replyData(pending, outcome.response),
   };
   return { entryType: 'invocation_result', runId, cause: causeOf(pending), data };
 }

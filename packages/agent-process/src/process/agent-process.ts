@@ -11,12 +11,12 @@ import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dep
 import { liveStates, type AgentProcessInit, type Initiator } from './agent-process-init.ts';
 import { clearDeadLetters, deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
 import { LazyLogger } from './lazy-logger.ts';
+import { EngineSlot } from './engine-slot.ts';
 import { idleReason, ProcessEngine } from './process-engine.ts';
 import { ProcessRecord } from './process-record.ts';
 import type { ProcessStatus } from './process-status.ts';
 import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
-import { Rest } from './rest.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Subscribers } from './subscribers.ts';
 import { resolveWaitingEffect, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
@@ -44,11 +44,8 @@ export class AgentProcess {
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
   #lifecycle: ProcessLifecycle | undefined;
-  #engine: ProcessEngine | undefined;
-  /** Stands for the engine while nothing but the calendar can wake the process. */
-  #rest: Rest | undefined;
+  readonly #slot: EngineSlot;
   #brokenBecause: string | undefined;
-  #operation: Promise<void> = Promise.resolve();
 
   constructor(deps: RuntimeDependencies, init: AgentProcessInit, options: RuntimeOptions = {}) {
     this.name = init.name;
@@ -61,6 +58,18 @@ export class AgentProcess {
     this.#deps = deps;
     this.#logger = new LazyLogger(deps.logger, { process: init.name });
     this.#record = new ProcessRecord({ journal: init.journal, clock: deps.clock }, { processId: init.processId, level: init.config.journal.level, checkpointEvery: options.checkpointEvery ?? 500 });
+    this.#slot = new EngineSlot({
+      deps,
+      logger: this.#logger,
+      isAwake: () => this.#record.isAwake,
+      rouse: async () => {
+        await this.wake();
+        await this.#begin();
+      },
+      onRest: () => {
+        if (this.#lifecycle?.isObserved === false) this.#lifecycle = undefined;
+      },
+    });
   }
 
   /** The state machine. Made when it is asked for. */
@@ -79,7 +88,7 @@ export class AgentProcess {
 
   /** True while its triggers listen and its mailbox is served. */
   get isLive(): boolean {
-    return this.#engine !== undefined || this.#rest !== undefined;
+    return this.#slot.shown !== undefined;
   }
 
   get isHibernating(): boolean {
@@ -94,13 +103,13 @@ export class AgentProcess {
   /** @throws ProcessHibernatedError while it hibernates; `await wake()` first */
   get context(): AgentContext {
     if (!this.#record.isAwake) throw new ProcessHibernatedError(this.name);
-    return this.#engine?.context() ?? new AgentContext(this.#record.contextStore(), { writableKeys: this.config.context.writableKeys });
+    return this.#slot.engine?.context() ?? new AgentContext(this.#record.contextStore(), { writableKeys: this.config.context.writableKeys });
   }
 
   /** Reads the state back from the journal when it is not in memory. */
   async wake(): Promise<void> {
     await this.#record.wake();
-    this.#engine?.touch();
+    this.#slot.engine?.touch();
   }
 
   /**
@@ -109,13 +118,13 @@ export class AgentProcess {
    * @returns whether it hibernates now
    */
   async hibernate(idleMs = 0): Promise<boolean> {
-    const engine = this.#engine;
+    const engine = this.#slot.engine;
     if (!this.#record.isAwake) return true;
     if (!this.#canHibernate || this.#subscribers?.isEmpty === false) return false;
     const isIdle = () => engine === undefined || (engine.isIdle() && this.#deps.clock.now() - engine.usedAt >= idleMs);
     if (!isIdle() || !(await this.#record.hibernate())) return false;
     await engine?.release();
-    if (engine !== undefined) await this.#beginRest(engine);
+    if (engine !== undefined) await this.#slot.beginRest(engine);
     return true;
   }
 
@@ -123,43 +132,6 @@ export class AgentProcess {
   async readConfig(): Promise<ProcessConfig> {
     if (this.#deployment === undefined) await this.#record.wake();
     return this.config;
-  }
-
-  #beginRest(engine: ProcessEngine): Promise<void> {
-    return this.#exclusive(async () => {
-      if (this.#engine !== engine || this.#record.isAwake) return;
-      this.#rest = Rest.begin(engine, this.#deps, this.#alarm());
-      if (this.#rest === undefined) return;
-      this.#engine = undefined;
-      await engine.stop(0);
-      if (this.#lifecycle?.isObserved === false) this.#lifecycle = undefined;
-    });
-  }
-
-  /** Made where no engine is in sight: what outlives it must not hold it. */
-  #alarm(): () => void {
-    return () => void this.#rouse().catch((error: unknown) => this.#logger.error({ error: describeError(error) }, 'a resting process could not be roused'));
-  }
-
-  /** Makes the engine of a resting process anew. */
-  #rouse(): Promise<void> {
-    return this.#exclusive(async () => {
-      if (this.#rest === undefined) return;
-      this.#endRest();
-      await this.wake();
-      await this.#begin();
-    });
-  }
-
-  #endRest(): void {
-    this.#rest?.end();
-    this.#rest = undefined;
-  }
-
-  /** The engine, roused when the process rests; undefined when it does not run. */
-  async #engaged(): Promise<ProcessEngine | undefined> {
-    if (this.#rest !== undefined) await this.#rouse();
-    return this.#engine;
   }
 
   /**
@@ -173,7 +145,7 @@ export class AgentProcess {
   }
 
   async #start(options: { by?: Initiator; reason?: string }): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.#slot.exclusive(async () => {
       await this.wake();
       const isLeftOver = !this.isLive && this.#brokenBecause === undefined;
       if (isLeftOver && this.lifecycle.state === ProcessState.STOPPING) await this.lifecycle.transition(ProcessState.STOPPED, { reason: 'the host ended while it was stopping' });
@@ -203,11 +175,11 @@ export class AgentProcess {
       onIdle: () => this.suspend(idleReason),
       onLifetime: () => this.#onLifetime(),
     });
-    this.#engine = engine;
+    this.#slot.fill(engine);
     try {
       await engine.start();
     } catch (error) {
-      await this.#tearDown(0);
+      await this.#slot.tearDown(0);
       await this.lifecycle.transition(ProcessState.FAILED, { reason: `it could not start: ${describeError(error)}` });
       throw error;
     }
@@ -219,8 +191,8 @@ export class AgentProcess {
    */
   async stop(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
     this.#restarts?.cancel();
-    await this.#exclusive(async () => {
-      this.#endRest();
+    await this.#slot.exclusive(async () => {
+      this.#slot.endRest();
       await this.wake();
       const metadata = { by: options.by ?? 'operator' };
       const reason = options.reason ?? 'stop';
@@ -231,14 +203,14 @@ export class AgentProcess {
           await this.lifecycle.transition(ProcessState.STOPPED, { reason, metadata });
           return;
         case ProcessState.FAILED:
-          await this.#tearDown(0);
+          await this.#slot.tearDown(0);
           return;
         case ProcessState.STOPPING:
           break;
         default:
           await this.lifecycle.transition(ProcessState.STOPPING, { reason, metadata });
       }
-      await this.#tearDown(this.config.stopGraceMs);
+      await this.#slot.tearDown(this.config.stopGraceMs);
       await this.lifecycle.transition(ProcessState.STOPPED, { reason, metadata }).catch((error: unknown) => {
         this.#brokenBecause = describeError(error);
         throw error;
@@ -257,7 +229,7 @@ export class AgentProcess {
   async resume(): Promise<void> {
     await this.wake();
     await this.lifecycle.transition(ProcessState.RUNNING, { reason: 'resumed' });
-    await (await this.#engaged())?.takeUpAnswered();
+    await (await this.#slot.engaged())?.takeUpAnswered();
   }
 
   /**
@@ -268,7 +240,7 @@ export class AgentProcess {
   async inject(event: Partial<TriggerEvent> & { payload: JsonValue }): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }> {
     const eventId = event.eventId ?? this.#deps.createId();
     if (eventId.length === 0 || eventId.length > 500) throw new InvalidInputError('event_id', `must have 1 to 500 characters, got ${eventId.length}`);
-    const engine = await this.#engaged();
+    const engine = await this.#slot.engaged();
     if (engine === undefined) throw new EventRefusedError(this.name, this.#brokenBecause ?? `it is ${this.state}`);
     const outcome = await engine.accept({
       triggerId: event.triggerId ?? 'inject',
@@ -282,6 +254,18 @@ export class AgentProcess {
     return { eventId, outcome };
   }
 
+  /**
+   * Closes an event without an outcome: a run of it is cut off, and whoever waits for its answer is told. What was done already stays done.
+   *
+   * @returns false when it has its outcome already, or there is no such event
+   */
+  async cancelEvent(eventId: string, why: string): Promise<boolean> {
+    if (!this.#record.isAwake && this.#record.summary().pending_count === 0) return false;
+    await this.wake();
+    const engine = await this.#slot.engaged();
+    return (await engine?.cancel(eventId, why)) ?? false;
+  }
+
   /** Calls `listener` with every piece of every answer. @returns ends the subscription */
   subscribe(listener: (update: ProcessUpdate) => void): () => void {
     this.#subscribers ??= new Subscribers(this.#logger);
@@ -289,7 +273,7 @@ export class AgentProcess {
   }
 
   status(): ProcessStatus {
-    const engine = this.#engine;
+    const engine = this.#slot.engine;
     return processStatus({
       name: this.name,
       processId: this.processId,
@@ -298,10 +282,10 @@ export class AgentProcess {
       summary: this.#record.summary(this.#deployment?.config),
       stateReason: this.#brokenBecause ?? this.#record.stateReason(),
       isHibernating: this.isHibernating,
-      isLanguageModel: (engine ?? this.#rest)?.isLanguageModel ?? true,
+      isLanguageModel: this.#slot.shown?.isLanguageModel ?? true,
       hasMemory: engine?.hasMemory ?? false,
-      triggerCount: (engine ?? this.#rest)?.triggerCount ?? 0,
-      filtered: (engine ?? this.#rest)?.filteredCount ?? 0,
+      triggerCount: this.#slot.shown?.triggerCount ?? 0,
+      filtered: this.#slot.shown?.filteredCount ?? 0,
       activeRuns: engine?.activeRuns ?? 0,
       startedAt: !this.isLive ? undefined : this.#record.lifecycle().started_at,
       now: this.#deps.clock.now(),
@@ -322,7 +306,7 @@ export class AgentProcess {
   async redeliver(eventId?: string, options: { by?: string } = {}): Promise<string[]> {
     await this.wake();
     const eventIds = await redeliverDeadLetters(this.#record, eventId, options.by ?? 'operator');
-    if (eventIds.length > 0) (await this.#engaged())?.kick();
+    if (eventIds.length > 0) (await this.#slot.engaged())?.kick();
     return eventIds;
   }
 
@@ -346,7 +330,7 @@ export class AgentProcess {
    */
   async resolveEffect(effectId: string, resolution: 'happened' | 'not-happened' | 'retry', options: { result?: JsonValue; by?: string } = {}): Promise<void> {
     await this.wake();
-    const engine = await this.#engaged();
+    const engine = await this.#slot.engaged();
     await resolveWaitingEffect(this.#record, effectId, resolution, { by: options.by ?? 'operator', ...(options.result === undefined ? {} : { result: options.result }) }, (runId) => engine?.noteResolved(runId));
     await engine?.settleAwaiting();
     engine?.kick();
@@ -356,7 +340,7 @@ export class AgentProcess {
   async takeUpAnswered(): Promise<void> {
     if (!this.isLive) return;
     await this.wake();
-    await (await this.#engaged())?.takeUpAnswered();
+    await (await this.#slot.engaged())?.takeUpAnswered();
   }
 
   /**
@@ -403,7 +387,7 @@ export class AgentProcess {
     if (!isRecorded) this.#brokenBecause = reason;
     this.#logger.error({ reason }, 'the process has failed');
     // Not waited for: the run that failed is among those that the tear-down waits for.
-    void this.#exclusive(() => this.#tearDown(0)).then(() => (isRecorded ? restarts.onFailed(reason, turn) : undefined));
+    void this.#slot.exclusive(() => this.#slot.tearDown(0)).then(() => (isRecorded ? restarts.onFailed(reason, turn) : undefined));
   }
 
   #restartPolicy(): RestartPolicy {
@@ -422,18 +406,5 @@ export class AgentProcess {
     const isRecycled = this.config.restartPolicy === 'always';
     await this.stop({ by: 'host', reason: 'max_lifetime' });
     if (isRecycled) await this.start({ by: 'host', reason: 'recycled after max_lifetime' });
-  }
-
-  async #tearDown(graceMs: number): Promise<void> {
-    const engine = this.#engine;
-    await engine?.stop(graceMs);
-    this.#engine = undefined;
-  }
-
-  /** One lifecycle operation at a time; a second waits for the first. */
-  #exclusive(operation: () => Promise<void>): Promise<void> {
-    const next = this.#operation.then(operation);
-    this.#operation = next.catch(() => {});
-    return next;
   }
 }

@@ -54,7 +54,7 @@ export class LiveProcess {
     if (plugin !== undefined && this.#deps.createPluginSource === undefined) throw new FeatureNotAvailableError(`plugins.${plugin}`, 'its runtime was made without plugins; pass createPluginSource');
     await this.model(config);
     try {
-      for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index);
+      for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index, config.concurrency);
     } catch (error) {
       await this.stopTriggers();
       throw error;
@@ -86,6 +86,11 @@ export class LiveProcess {
     return this.#sources;
   }
 
+  /** An event of this trigger was closed. */
+  eventClosed(triggerId: string): void {
+    for (const { trigger } of this.#listeners) if (trigger.triggerId === triggerId) trigger.eventClosed?.();
+  }
+
   async stopTriggers(): Promise<void> {
     const listeners = this.#listeners;
     this.#listeners = [];
@@ -112,8 +117,8 @@ export class LiveProcess {
     );
   }
 
-  async #startTrigger(config: TriggerConfig, index: number): Promise<void> {
-    const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker, environment } = this.#deps;
+  async #startTrigger(config: TriggerConfig, index: number, concurrency: number): Promise<void> {
+    const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker, tasks, environment } = this.#deps;
     // The id is of the configuration as it was written: the same whatever the secrets are, and nothing of them shows in it.
     const triggerId = triggerIdOf(config);
     const trigger = createTrigger({ ...resolveDocument(config, environment, ['triggers', index]), id: triggerId }, {
@@ -129,6 +134,8 @@ export class LiveProcess {
       baseDirectory: this.#ports.baseDirectory,
       ...(eventBus === undefined ? {} : { eventBus }),
       ...(broker === undefined ? {} : { broker }),
+      ...(tasks === undefined ? {} : { tasks }),
+      concurrency,
     });
     const filter = config.filterExpression === undefined ? undefined : parseFilter(config.filterExpression);
     this.#ports.onTriggerStart(triggerId, config.type);

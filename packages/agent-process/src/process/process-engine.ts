@@ -1,9 +1,9 @@
-import { assertJsonValue, CortexError, describeError, type Logger } from '@cortex-runtime/core';
+import { assertJsonValue, CortexError, describeError, StreamChunkKind, type Logger, type StreamChunk } from '@cortex-runtime/core';
 import type { ProcessConfig } from '@cortex-runtime/manifest';
 import type { MemoryProvider } from '@cortex-runtime/memory';
 import type { EmbeddingUsage } from '@cortex-runtime/models';
 import { readEventSession } from '@cortex-runtime/session';
-import { triggerEventToDocument, type TriggerEvent } from '@cortex-runtime/triggers';
+import { triggerEventToDocument, type TriggerEvent, type TriggerEventDocument } from '@cortex-runtime/triggers';
 
 import { AgentContext } from '../context/agent-context.ts';
 import { EventRefusedError } from '../errors.ts';
@@ -12,8 +12,10 @@ import { ProcessState } from '../lifecycle/process-state.ts';
 import { knowsEvent, triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
 import { MailboxWorker } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
-import { embeddingUsageEntry } from './embedding-usage.ts';
+import { replyToOf } from '../replies/reply-to.ts';
+import { ReplyWorker } from '../replies/reply-worker.ts';
 import { resumeAnswered } from './answered-approvals.ts';
+import { embeddingUsageEntry } from './embedding-usage.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveProcess } from './live-process.ts';
 import type { ProcessRecord } from './process-record.ts';
@@ -40,6 +42,9 @@ export interface ProcessEnginePorts {
 /** The reason of a suspension that the next event ends. */
 export const idleReason = 'idle timeout';
 
+/** Milliseconds that answers on their way are waited for when the process stops; what is left is due at its next start. */
+const replyGraceMs = 2_000;
+
 const acceptingStates: ReadonlySet<ProcessState> = new Set<ProcessState>([ProcessState.STARTING, ProcessState.RUNNING, ProcessState.SUSPENDED, ProcessState.AWAITING]);
 
 /** What a process consists of between its start and its stop: triggers, mailbox worker, heartbeat, model, tools and memory. */
@@ -51,6 +56,7 @@ export class ProcessEngine {
   #heartbeat: Heartbeat | undefined;
   #memory: MemoryProvider | undefined;
   #context: AgentContext | undefined;
+  readonly #replies: ReplyWorker;
   #filtered = 0;
   /** Milliseconds since the epoch of the last event, end of a run, resumption or request for the state. */
   #usedAt: number;
@@ -72,6 +78,16 @@ export class ProcessEngine {
       onFiltered: () => {
         this.#filtered += 1;
       },
+    });
+    this.#replies = new ReplyWorker({
+      agent: ports.name,
+      clock: ports.deps.clock,
+      random: ports.deps.random,
+      logger: ports.logger,
+      replies: ports.deps.replies,
+      state: () => ports.record.states.replies,
+      record: (entries) => ports.record.write(entries),
+      onSettled: () => this.touch(),
     });
   }
 
@@ -132,6 +148,7 @@ export class ProcessEngine {
     if (lifecycle.state === ProcessState.STARTING) await lifecycle.transition(ProcessState.RUNNING, { reason: 'started' });
     this.#heartbeat = this.#createHeartbeat(config);
     await this.takeUpAnswered();
+    this.#replies.kick();
   }
 
   /** Lets running runs end for `graceMs`, then cuts them off, and closes everything. */
@@ -139,6 +156,7 @@ export class ProcessEngine {
     this.#heartbeat?.stop();
     await this.#live.stopTriggers();
     await this.#mailboxWorker().drain(graceMs);
+    await this.#replies.stop(replyGraceMs);
     await this.#live.release();
     await this.#memory?.close();
   }
@@ -146,8 +164,8 @@ export class ProcessEngine {
   /** Whether nothing is under way, so that the state may leave memory: a run that waits for a person needs none of it. */
   isIdle(): boolean {
     if (this.activeRuns > 0) return false;
-    const { pending_count, parked_runs } = this.#ports.record.summary();
-    return pending_count === parked_runs;
+    const { pending_count, parked_runs, due_replies } = this.#ports.record.summary();
+    return pending_count === parked_runs && (due_replies === 0 || this.#ports.deps.replies === undefined);
   }
 
   /** Gives back what hibernation does not keep. */
@@ -159,6 +177,11 @@ export class ProcessEngine {
 
   kick(): void {
     this.#mailboxWorker().kick();
+  }
+
+  /** Closes an event without an outcome of its run. @returns false when it has one already, or there is no such event */
+  cancel(eventId: string, why: string): Promise<boolean> {
+    return this.#mailboxWorker().cancel(eventId, why);
   }
 
   noteResolved(runId: string): void {
@@ -250,7 +273,7 @@ export class ProcessEngine {
           pending,
           runId,
           signal,
-          publish: (chunk) => this.#ports.publish({ processName: this.#ports.name, runId, eventId: pending.event.event_id, chunk }),
+          publish: (chunk) => this.#publish(pending.event, runId, chunk),
         }),
       onParked: async (runId, effectIds) => {
         const approvals = record.effects.deferred().filter((effect) => effect.runId === runId).map(({ waitsFor }) => waitsFor['approval_id']);
@@ -258,12 +281,22 @@ export class ProcessEngine {
         else logger.warn({ runId, effectIds }, 'a run waits: nobody knows whether a call happened; settle it with `cortex resolve EFFECT happened|not-happened|retry`');
         await this.takeUpAnswered(); // one may have been answered while the run was being parked
       },
-      onClosed: async () => {
+      onClosed: async (triggerId) => {
         this.touch();
+        this.#live.eventClosed(triggerId);
+        this.#replies.kick();
         await record.checkpointIfDue();
       },
       onFailing: (reason) => this.#ports.onFailing(reason),
     });
+  }
+
+  #publish(event: TriggerEventDocument, runId: string, chunk: StreamChunk): void {
+    const { deps, name, publish } = this.#ports;
+    publish({ processName: name, runId, eventId: event.event_id, chunk });
+    const replyTo = replyToOf(event);
+    // What an interrupted run had said already is not said again.
+    if (replyTo !== undefined && chunk.kind === StreamChunkKind.OUTPUT && chunk.data !== undefined && chunk.metadata?.['served'] !== true) deps.replies?.piece?.(name, replyTo, chunk.data);
   }
 
   #createHeartbeat(config: ProcessConfig): Heartbeat {

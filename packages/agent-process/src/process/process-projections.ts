@@ -4,6 +4,7 @@ import { contextProjection, type ContextState } from '../context/context-project
 import { conversationProjection, type ConversationState } from '../conversation/conversation-projection.ts';
 import { lifecycleProjection, type LifecycleState } from '../lifecycle/lifecycle-projection.ts';
 import { mailboxProjection, type MailboxState } from '../mailbox/mailbox-projection.ts';
+import { repliesProjection, type RepliesState } from '../replies/replies-projection.ts';
 import { countersProjection, type CountersState } from './counters-projection.ts';
 import { deploymentProjection, type DeploymentState } from './deployment-projection.ts';
 
@@ -16,6 +17,7 @@ export interface ProcessStates {
   context: ContextState;
   counters: CountersState;
   effects: EffectsState;
+  replies: RepliesState;
 }
 
 export type ProcessProjections = { [K in keyof ProcessStates]: Projection<ProcessStates[K]> };
@@ -34,4 +36,5 @@ export const processProjections: ProcessProjections = {
   context: endingWithRemoval(contextProjection),
   counters: endingWithRemoval(countersProjection),
   effects: endingWithRemoval(effectsProjection),
+  replies: endingWithRemoval(repliesProjection),
 };

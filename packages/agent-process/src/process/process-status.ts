@@ -36,6 +36,8 @@ export interface ProcessStatus {
   waiting_effects: number;
   /** Calls that wait for a person's approval. */
   waiting_approvals: number;
+  /** Answers that are not delivered yet to where their events came from. */
+  due_replies: number;
   hibernated: boolean;
   /** USD over the whole life, of calls with a known price. */
   cost: number;

@@ -5,6 +5,7 @@ import type { MailboxState } from '../mailbox/mailbox-projection.ts';
 import type { ConversationState } from '../conversation/conversation-projection.ts';
 import type { ProcessState } from '../lifecycle/process-state.ts';
 import type { CountersState } from './counters-projection.ts';
+import type { RepliesState } from '../replies/replies-projection.ts';
 import { isParkedRun } from './parked-run.ts';
 
 /** What stays in memory of a process that hibernates. */
@@ -27,15 +28,17 @@ export interface ProcessSummary {
   waiting_approvals: number;
   /** Open runs that can not go on before a person has settled or approved something. */
   parked_runs: number;
+  /** Answers that are not delivered yet. */
+  due_replies: number;
   cost: number;
   last_activity: string | null;
 }
 
 export function summarise(
-  states: { lifecycle: LifecycleState; mailbox: MailboxState; conversation: ConversationState; counters: CountersState; effects: EffectsState },
+  states: { lifecycle: LifecycleState; mailbox: MailboxState; conversation: ConversationState; counters: CountersState; effects: EffectsState; replies: RepliesState },
   config: { executionMode: string; model: string; journal: { level: string } },
 ): ProcessSummary {
-  const { lifecycle, mailbox, conversation, counters, effects } = states;
+  const { lifecycle, mailbox, conversation, counters, effects, replies } = states;
   let queued = 0;
   let retries = 0;
   let parked = 0;
@@ -62,6 +65,7 @@ export function summarise(
     waiting_effects: countEffects(effects, 'unknown'),
     waiting_approvals: countEffects(effects, 'deferred'),
     parked_runs: parked,
+    due_replies: replies.due_count,
     cost: counters.cost,
     last_activity: counters.last_activity,
   };

@@ -53,6 +53,7 @@ export function processStatus(facts: StatusFacts): ProcessStatus {
     running_runs: facts.activeRuns,
     waiting_effects: summary.waiting_effects,
     waiting_approvals: summary.waiting_approvals,
+    due_replies: summary.due_replies,
     hibernated: facts.isHibernating,
     cost: summary.cost,
     last_activity: summary.last_activity,

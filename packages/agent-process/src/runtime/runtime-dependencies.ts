@@ -6,8 +6,9 @@ import type { MemoryProvider } from '@cortex-runtime/memory';
 import type { EmbeddingUsage, ModelProvider, ModelUsage } from '@cortex-runtime/models';
 import type { Tool, ToolSource } from '@cortex-runtime/plugins';
 import type { PluginConfig } from '@cortex-runtime/plugins/config';
-import type { CronScheduler, EventSubscriber, MessageSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
+import type { CronScheduler, EventSubscriber, MessageSubscriber, TaskSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
 
+import type { ReplyPort } from '../replies/event-outcome.ts';
 import type { TypedMemory } from '../run/memory-tools.ts';
 import type { RunSessions } from '../sessions/run-sessions.ts';
 
@@ -50,6 +51,9 @@ export interface RuntimeDependencies {
   webhookRoutes: WebhookRoutes;
   eventBus?: EventSubscriber;
   broker?: MessageSubscriber;
+  tasks?: TaskSubscriber;
+  /** Answers events that say where their answer goes (`metadata.reply_to`); without it such answers stay due. */
+  replies?: ReplyPort;
 }
 
 export interface RuntimeOptions {

@@ -12,11 +12,15 @@ export interface EventBusDependencies {
   onNotice?: (notice: EventNotice) => void;
 }
 
+/** Events that a later listener can be told. */
+export const eventsKept = 10_000;
+
 /** {@link EventBus} within one process. */
 export class MemoryEventBus<Events extends EventTypes = EventTypes> implements EventBus<Events> {
   readonly #clock: Clock;
   readonly #createId: IdGenerator;
   readonly #fanOut: FanOut;
+  #kept: BusEvent[] = [];
   #isClosed = false;
 
   constructor(deps: EventBusDependencies) {
@@ -29,14 +33,20 @@ export class MemoryEventBus<Events extends EventTypes = EventTypes> implements E
     assertOpen(this.#isClosed);
     const event = makeEvent(eventType, data, options, { timestamp: this.#clock.now(), eventId: this.#createId() });
     // Listeners get data of their own, as they would over a network.
-    this.#fanOut.deliver({ ...event, data: structuredClone(event.data) });
+    const told = { ...event, data: structuredClone(event.data) };
+    this.#kept.push(told);
+    if (this.#kept.length >= 2 * eventsKept) this.#kept = this.#kept.slice(-eventsKept);
+    this.#fanOut.deliver(told);
     return event.eventId;
   }
 
   async subscribe<Pattern extends string>(pattern: Pattern, handler: (event: EventOf<Events, Pattern>) => Promise<void> | void, options: EventSubscriptionOptions = {}): Promise<() => Promise<void>> {
     assertOpen(this.#isClosed);
     // What a pattern matches is known to the type, not to the compiler of this line.
-    return this.#fanOut.add(pattern, handler as unknown as (event: BusEvent) => Promise<void> | void, options);
+    const { end, replay } = this.#fanOut.add(pattern, handler as unknown as (event: BusEvent) => Promise<void> | void, options);
+    const { since } = options;
+    if (since !== undefined) replay(this.#kept.slice(-eventsKept).filter(({ timestamp }) => timestamp >= since));
+    return end;
   }
 
   async health(): Promise<HealthStatus> {

@@ -6,7 +6,7 @@ import { BusSerializationError } from '../errors.ts';
 import type { BusEvent, EventBus, EventOf, EventSubscriptionOptions, EventTypes, PublishEventOptions } from '../event-bus.ts';
 import { FanOut } from '../fan-out.ts';
 import { assertOpen } from '../held-subscription.ts';
-import { makeEvent, type EventBusDependencies } from '../memory/memory-event-bus.ts';
+import { eventsKept, makeEvent, type EventBusDependencies } from '../memory/memory-event-bus.ts';
 import { decodeEntry } from './entry-codec.ts';
 import { isLess } from '../entry-id.ts';
 import { RedisConnection, type Reply } from './redis-connection.ts';
@@ -21,8 +21,8 @@ const WrittenEvent = z.looseObject({
   cause: z.array(z.string()).optional(),
 });
 
-/** Events kept for listeners that were cut off for a while. */
-const eventsKept = 10_000;
+/** Entries of one page of what was published before. */
+const pageSize = 500;
 
 /**
  * {@link EventBus} on one Redis stream, `<prefix>:events`, that every process reads for itself: a listener that loses its connection goes on where it was.
@@ -68,7 +68,7 @@ export class RedisEventBus<Events extends EventTypes = EventTypes> implements Ev
 
   async subscribe<Pattern extends string>(pattern: Pattern, handler: (event: EventOf<Events, Pattern>) => Promise<void> | void, options: EventSubscriptionOptions = {}): Promise<() => Promise<void>> {
     assertOpen(this.#isClosed);
-    const end = this.#fanOut.add(pattern, handler as unknown as (event: BusEvent) => Promise<void> | void, options);
+    const { end, replay } = this.#fanOut.add(pattern, handler as unknown as (event: BusEvent) => Promise<void> | void, options);
     this.#starting ??= this.#start();
     try {
       await this.#starting;
@@ -76,6 +76,14 @@ export class RedisEventBus<Events extends EventTypes = EventTypes> implements Ev
       this.#starting = undefined;
       await end();
       throw error;
+    }
+    if (options.since !== undefined) {
+      try {
+        replay(await this.#publishedSince(options.since));
+      } catch (error) {
+        await end();
+        throw error;
+      }
     }
     return end;
   }
@@ -98,6 +106,22 @@ export class RedisEventBus<Events extends EventTypes = EventTypes> implements Ev
     this.#commands.close();
     await this.#running;
     await this.#fanOut.close();
+  }
+
+  /** What was published from then on and was read already; what comes later is read anyway. */
+  async #publishedSince(since: number): Promise<BusEvent[]> {
+    const last = this.#position ?? '0-0';
+    const events: BusEvent[] = [];
+    for (let from = String(Math.max(0, Math.floor(since))); ; ) {
+      const page = (await this.#commands.persist('read earlier events', () => this.#commands.command(['XRANGE', this.#key, from, last, 'COUNT', pageSize], { asBuffer: true }))) as [Buffer, Reply][];
+      for (const [id, fields] of page) {
+        const event = this.#readEvent(id, fields);
+        if (event !== undefined) events.push(event);
+      }
+      const end = page.at(-1)?.[0].toString();
+      if (page.length < pageSize || end === undefined) return events;
+      from = `(${end}`;
+    }
   }
 
   /** Begins after the last event that there is. */
@@ -135,11 +159,18 @@ export class RedisEventBus<Events extends EventTypes = EventTypes> implements Ev
 
   #deliver(id: Buffer, fields: Reply): void {
     this.#position = id.toString();
+    const event = this.#readEvent(id, fields);
+    if (event !== undefined) this.#fanOut.deliver(event);
+  }
+
+  /** Undefined for what is no event. */
+  #readEvent(id: Buffer, fields: Reply): BusEvent | undefined {
     try {
       const { data, source, timestamp, event_id: eventId, event_type: eventType, cause } = readEvent(this.#key, id, fields);
-      this.#fanOut.deliver({ eventId, eventType, source, data, timestamp, ...(cause === undefined ? {} : { cause }) });
+      return { eventId, eventType, source, data, timestamp, ...(cause === undefined ? {} : { cause }) };
     } catch (error) {
       this.#logger.warn({ error: describeError(error) }, 'an entry of the events stream was passed over');
+      return undefined;
     }
   }
 }

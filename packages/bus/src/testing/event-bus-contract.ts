@@ -101,6 +101,25 @@ export function describeEventBusContract(name: string, open: OpenEventBus): void
       expect(notices[0]).toMatchObject({ pattern: 'x', error: 'broken handler' });
     });
 
+    promise('tells a listener that asks for it what was published before, first and once', async ({ bus, collect }) => {
+      const live = await collect('*');
+      const publish = (type: string, n: number, eventId = `${type}-${n}`) => bus.publish(type, n, { source: 's', eventId });
+      for (let n = 0; n < 3; n += 1) await publish('order.old', n);
+      await until(() => expect(live).toHaveLength(3));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const since = (live.at(-1)?.timestamp ?? 0) + 10;
+      for (let n = 0; n < 700; n += 1) await publish(n % 7 === 0 ? 'noise' : 'order.paid', n);
+      await publish('order.paid', 1);
+      const seen: BusEvent[] = [];
+      const subscribing = bus.subscribe('order.*', (event) => void seen.push(event), { since });
+      for (let n = 700; n < 720; n += 1) await publish('order.paid', n);
+      await subscribing;
+      await publish('order.paid', 720);
+      await until(() => expect(seen.at(-1)?.data).toBe(720));
+      expect(seen.map(({ data }) => data)).toEqual(Array.from({ length: 721 }, (_, n) => n).filter((n) => n >= 700 || n % 7 !== 0));
+      await expect(bus.subscribe('x', () => {}, { since: Number.NaN })).rejects.toBeInstanceOf(InvalidInputError);
+    });
+
     promise('drops what a handler is too slow for, and says which', async ({ bus, notices }) => {
       let release = () => {};
       const hangs = new Promise<void>((resolve) => {

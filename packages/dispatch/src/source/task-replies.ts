@@ -26,7 +26,7 @@ export interface JournaledOutcome {
   agent: string;
   /** What `TaskSource` gave with the event. */
   replyTo: JsonObject;
-  status: 'completed' | 'failed';
+  status: 'completed' | 'failed' | 'cancelled';
   text: string | null;
   error: string | null;
   attempts: number;
@@ -37,6 +37,7 @@ export interface JournaledOutcome {
 }
 
 const resultsKept = 3_000;
+const errorCodes = { completed: null, failed: 'DISPATCH_GIVEN_UP', cancelled: 'DISPATCH_CANCELLED' } as const;
 
 /** Answers tasks that agents have taken into their journals. Answering one again is safe: the channel shows an answer once, and the first result stands. */
 export class TaskReplies {
@@ -67,7 +68,7 @@ export class TaskReplies {
     const delivered = await this.#send(outcome, address);
     const result = TaskResult.parse({
       taskId: address.taskId, messageId: address.messageId, agent: outcome.agent, status: outcome.status === 'completed' ? 'success' : 'failure',
-      responseText: outcome.text, error: outcome.error, errorCode: outcome.status === 'completed' ? null : 'DISPATCH_GIVEN_UP',
+      responseText: outcome.text, error: outcome.error, errorCode: errorCodes[outcome.status],
       durationSeconds: outcome.durationMs === null ? null : outcome.durationMs / 1_000, costUsd: outcome.cost, numTurns: outcome.turns,
       inputTokens: outcome.usage?.inputTokens ?? null, outputTokens: outcome.usage?.outputTokens ?? null,
       complexityTier: address.complexityTier, sessionId: address.sessionId, domain: address.domain, sender: address.sender, text: address.text,
@@ -82,7 +83,7 @@ export class TaskReplies {
   }
 
   async #send({ agent, status, text }: JournaledOutcome, address: ReplyAddress): Promise<boolean | null> {
-    if (status === 'failed' || text === null || text === '') return null;
+    if (status !== 'completed' || text === null || text === '') return null;
     const { threadAffinity } = this.#deps;
     if (address.threadId !== null) {
       await threadAffinity?.setAgent(address.threadId, agent).catch((error: unknown) => this.#logger.warn({ taskId: address.taskId, error: describeError(error) }, 'the thread could not be kept with its agent'));

@@ -2,7 +2,9 @@ import { LeaseLostError, type Delivery, type MessageBus, type Subscription } fro
 import { describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type JsonObject, type Logger, type Random } from '@cortex-runtime/core';
 
 import type { AgentPresence } from '../agents/agent-presence.ts';
+import { failureOf } from '../consumer/make-result.ts';
 import { unreadableResult } from '../consumer/unreadable-task.ts';
+import { TaskRefusedError } from '../errors.ts';
 import { resultFollowUp } from '../task/result-follow-up.ts';
 import { readTaskPayload, type TaskPayload } from '../task/task-payload.ts';
 import { ACCEPTED_STREAM, AGENTS_GROUP, streamsOf } from '../task/task-streams.ts';
@@ -53,8 +55,8 @@ export class TaskSource {
     this.#logger = deps.logger ?? silentLogger;
   }
 
-  /** @param accept - resolves when the task is durable with the agent; when it rejects, the task goes back */
-  async subscribe(agent: JournaledAgent, accept: (task: TaskOffer) => Promise<void>): Promise<{ limit(places: number): void; stop(): Promise<void> }> {
+  /** @param accept - resolves when the task is durable with the agent, or `filtered`: it does not want it. When it rejects, the task goes back */
+  async subscribe(agent: JournaledAgent, accept: (task: TaskOffer) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<{ limit(places: number): void; stop(): Promise<void> }> {
     const { name, domains, primaryFor } = agent;
     await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor] });
     let { places } = agent;
@@ -89,7 +91,7 @@ export class TaskSource {
     };
   }
 
-  async #take(agent: string, delivery: Delivery, accept: (task: TaskOffer) => Promise<void>): Promise<void> {
+  async #take(agent: string, delivery: Delivery, accept: (task: TaskOffer) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<void> {
     try {
       let payload: TaskPayload;
       try {
@@ -100,11 +102,17 @@ export class TaskSource {
         return;
       }
       const { taskId } = payload;
+      let outcome: 'accepted' | 'duplicate' | 'filtered';
       try {
-        await accept({ taskId, payload: taskEvent(payload), replyTo: replyAddressOf(payload) });
+        outcome = await accept({ taskId, payload: taskEvent(payload), replyTo: replyAddressOf(payload) });
       } catch (error) {
         this.#logger.warn({ taskId, agent, error: describeError(error) }, 'an agent could not take a task; it goes back');
         await delivery.release({ delayMs: giveBackMs });
+        return;
+      }
+      if (outcome === 'filtered') {
+        const error = new TaskRefusedError(agent, taskId);
+        await delivery.deadLetter(error, { publish: resultFollowUp(failureOf(payload, error, undefined, { agent, attempts: delivery.deliveryCount, durationMs: 0 }), resultsKept) });
         return;
       }
       const word = JSON.stringify({ task_id: taskId, agent, accepted_at: new Date(this.#deps.clock.now()).toISOString() });

@@ -4,7 +4,12 @@ import { TriggerError } from '../errors.ts';
 import { triggerIdOf } from '../trigger-id.ts';
 import { SubscriptionTrigger } from './subscription-trigger.ts';
 
-/** Wakes an agent by an event of the event bus; its id is that of the event, so a bus that delivers twice wakes once. */
+/** What an agent missed for longer than this is history to it. */
+const longestAbsenceMs = 24 * 60 * 60_000;
+/** Clocks of hosts and of the bus may differ by as much. */
+const clockMarginMs = 60_000;
+
+/** Wakes an agent by an event of the event bus, also by one that came while it was away; its id is that of the event, so a bus that delivers twice wakes once. */
 export class EventTrigger extends SubscriptionTrigger implements BaseTrigger {
   readonly triggerType = 'event';
   readonly #eventBus: EventSubscriber;
@@ -33,6 +38,15 @@ export class EventTrigger extends SubscriptionTrigger implements BaseTrigger {
         cause: cause ?? [],
       });
     };
-    return this.#eventBus.subscribe(this.#eventType, handler, this.#source === undefined ? {} : { source: this.#source });
+    const since = this.#since();
+    return this.#eventBus.subscribe(this.#eventType, handler, { ...(this.#source === undefined ? {} : { source: this.#source }), ...(since === undefined ? {} : { since }) });
+  }
+
+  /** From when on events are wanted: those that it had already are known by their ids. */
+  #since(): number | undefined {
+    const { clock, memory } = this.deps;
+    const last = memory.lastEvent();
+    const from = last === undefined ? memory.firstStartedAt() : last.timestamp - clockMarginMs;
+    return from === undefined ? undefined : Math.max(from, clock.now() - longestAbsenceMs);
   }
 }

@@ -54,8 +54,9 @@ export abstract class SubscriptionTrigger {
   protected abstract subscribe(): Promise<() => Promise<void>>;
 
   /** Resolves when the event is durable, was so before, or is not wanted; throws when it must be delivered again. */
-  protected async deliver(event: TriggerEvent): Promise<void> {
+  protected async deliver(event: TriggerEvent): Promise<'accepted' | 'duplicate' | 'filtered'> {
     const result = await this.#queue.offer(event);
     if (result.outcome === 'rejected') throw new TriggerError(`trigger ${this.triggerId} could not take ${event.eventId}: ${result.message}`, { triggerId: this.triggerId, retryable: true });
+    return result.outcome;
   }
 }

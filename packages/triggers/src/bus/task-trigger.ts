@@ -37,7 +37,7 @@ export class TaskTrigger extends SubscriptionTrigger implements BaseTrigger {
   protected override async subscribe(): Promise<() => Promise<void>> {
     const agent = { name: this.deps.processName, domains: this.#domains, primaryFor: this.#primaryFor, places: this.#places };
     const feed = await this.#tasks.subscribe(agent, async ({ taskId, payload, replyTo }) => {
-      await this.deliver({
+      return this.deliver({
         triggerId: this.triggerId,
         triggerType: this.triggerType,
         eventId: `task:${taskId}`,
