@@ -1,1 +1,3 @@
-export {};
+export { describeAgentRegistryContract, type OpenedAgentRegistry } from './agent-registry-contract.ts';
+export { describeResponseTrackerContract, type OpenedResponseTracker } from './response-tracker-contract.ts';
+export { describeThreadAffinityContract, type OpenedThreadAffinity } from './thread-affinity-contract.ts';
