@@ -1,1 +1,1 @@
-export {};
+export { terminalChannel, TerminalChannelOptions, type TerminalChannel, type TerminalChannelDependencies } from './terminal/terminal-channel.ts';
