@@ -74,6 +74,11 @@ export class ChannelError extends DispatchError {
   override readonly retryable = true;
 }
 
+/** The channel can not be opened the way it was asked to. */
+export class ChannelStartError extends DispatchError {
+  override readonly code = 'DISPATCH_CHANNEL_START';
+}
+
 /** What is known of agents, threads and claims could not be read or written. Nothing was decided; the same call again is safe. */
 export class DispatchStoreError extends DispatchError {
   override readonly code = 'DISPATCH_STORE';

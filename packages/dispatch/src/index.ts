@@ -26,5 +26,5 @@ export { TaskSource, type JournaledAgent, type TaskOffer, type TaskSourceDepende
 export { TaskReplies, type JournaledOutcome, type TaskRepliesDependencies } from './source/task-replies.ts';
 export { MessageTopics, type MessageOfTopic, type NewTopicMessage } from './topics/message-topics.ts';
 export {
-  AgentFailedError, ChannelError, DispatchError, DispatchStoreError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskTimeoutError,
+  AgentFailedError, ChannelError, ChannelStartError, DispatchError, DispatchStoreError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskTimeoutError,
 } from './errors.ts';

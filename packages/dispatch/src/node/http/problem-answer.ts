@@ -1,0 +1,40 @@
+import { CortexError, describeError, documentFieldName, DocumentError, InvalidInputError } from '@cortex-runtime/core';
+import { z } from 'zod';
+
+import { HttpRefusal } from './http-refusal.ts';
+
+/** How a failure looks from outside. */
+export interface ProblemAnswer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  error: { code: string; message: string; fields?: string[] };
+  /** Nobody foresaw it: it is logged, and its message stays inside. */
+  isUnexpected: boolean;
+}
+
+/** Seconds after which what may pass should have. */
+const retryAfterSeconds = 2;
+
+/** The answer for anything that was thrown while a message was taken. */
+export function problemAnswer(error: unknown): ProblemAnswer {
+  if (error instanceof HttpRefusal) return answer(error.status, error.code, error.message, { headers: error.headers });
+  if (error instanceof DocumentError) {
+    return answer(422, error.code, error.issues.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields: error.issues.map(({ path }) => path) });
+  }
+  if (error instanceof InvalidInputError) return answer(422, error.code, error.message, { fields: [wireName(error.field)] });
+  if (CortexError.is(error)) {
+    if (error.code === 'DISPATCH_CONFLICT') return answer(409, error.code, error.message);
+    if (error.retryable) return answer(503, error.code, describeError(error));
+  }
+  return { ...answer(500, 'INTERNAL_ERROR', 'the message could not be taken; the log says why'), isUnexpected: true };
+}
+
+function answer(status: number, code: string, message: string, more: { headers?: Readonly<Record<string, string>>; fields?: string[] } = {}): ProblemAnswer {
+  const headers = { ...(status === 503 ? { 'retry-after': String(retryAfterSeconds) } : {}), ...more.headers };
+  return { status, headers, error: { code, message, ...(more.fields === undefined ? {} : { fields: more.fields }) }, isUnexpected: false };
+}
+
+/** `sender_id` of `message.senderId`: what is a message inside is the body outside. */
+function wireName(field: string): string {
+  return documentFieldName(field.replace(/^(message|metadata)\./, '').replace(/^metadata\./, ''), z.unknown());
+}
