@@ -1,30 +1,33 @@
 import { BusConnectionError, BusFullError } from '@cortex-runtime/bus';
 import { InvalidInputError, parseDocument } from '@cortex-runtime/core';
-import { describe, expect, it } from 'vitest';
+import { fixedClock } from '@cortex-runtime/core/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { MessageConflictError, type ChannelMessage } from '../src/index.ts';
+import { BusChannel, ChannelRelay, MessageConflictError, type ChannelMessage } from '../src/index.ts';
 import { HttpChannelEvents, HttpChannelProblem, HttpMessageAnswer, httpChannel, type HttpChannelOptions } from '../src/node/index.ts';
 import { describeChannelContract } from '../src/testing/index.ts';
-import { call, openHttp, rawConnection, readRoom, token, type Called } from './support/http.ts';
-import { clock, createId, gate, random, until } from './support/mesh.ts';
+import { call, openHttp, rawConnection, token, watchRoom, type Called } from './support/http.ts';
+import { buses, clock, createId, gate, random, until } from './support/mesh.ts';
 
 describeChannelContract('httpChannel', async () => {
-  const { channel, follow, post } = await openHttp();
-  const stream = await follow();
-  const told: ('nobody' | 'failed')[] = [];
-  let markers = 0;
+  const http = await openHttp();
+  return watchRoom(http, http.channel);
+});
+
+describeChannelContract('httpChannel behind a BusChannel', async () => {
+  const http = await openHttp();
+  const [bus, gathering] = [buses.memory()(), fixedClock()];
+  const relay = new ChannelRelay({ bus, channel: http.channel, clock, random });
+  await relay.start();
+  onTestFinished(() => relay.stop());
+  const far = new BusChannel({ bus, clock: gathering }, 'http');
+  const channel = Object.assign(far, { listen: http.channel.listen.bind(http.channel) });
+  const room = await watchRoom(http, channel);
   return {
-    channel, roomId: 'lobby',
-    async say(text) {
-      const { status } = await post({ text, sender_id: 'u1' });
-      if (status !== 202) told.push(status === 404 ? 'nobody' : 'failed');
-    },
-    told: () => told,
+    ...room,
     async seen() {
-      markers += 1;
-      await channel.send('lobby', `marker ${markers}`);
-      for (let event = await stream.next(); event?.data['text'] !== `marker ${markers}`; event = await stream.next()) if (event === undefined) throw new Error('the stream ended');
-      return readRoom(stream.events.filter(({ data }) => !String(data['text']).startsWith('marker ')));
+      await gathering.advance(100);
+      return room.seen();
     },
   };
 });

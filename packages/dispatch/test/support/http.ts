@@ -4,6 +4,7 @@ import { readServerSentEvents } from '@cortex-runtime/orchestration-client';
 import { onTestFinished } from 'vitest';
 
 import { httpChannel, type HttpChannelOptions } from '../../src/node/index.ts';
+import type { OpenedChannel, SeenInRoom } from '../../src/testing/index.ts';
 import { clock, createId, random } from './mesh.ts';
 
 export const token = 'a-token-that-is-long-enough';
@@ -84,8 +85,29 @@ export async function clientsOf(url: string): Promise<number> {
   return (await call(url, 'GET', '/health')).body['clients'] as number;
 }
 
+/** The room of the contract: somebody follows it, and writes there. */
+export async function watchRoom({ follow: open, post }: Awaited<ReturnType<typeof openHttp>>, channel: OpenedChannel['channel']): Promise<OpenedChannel> {
+  const stream = await open();
+  const told: ('nobody' | 'failed')[] = [];
+  let markers = 0;
+  return {
+    channel, roomId: 'lobby',
+    async say(text) {
+      const { status } = await post({ text, sender_id: 'u1' });
+      if (status !== 202) told.push(status === 404 ? 'nobody' : 'failed');
+    },
+    told: () => told,
+    async seen() {
+      markers += 1;
+      await channel.send('lobby', `marker ${markers}`);
+      for (let event = await stream.next(); event?.data['text'] !== `marker ${markers}`; event = await stream.next()) if (event === undefined) throw new Error('the stream ended');
+      return readRoom(stream.events.filter(({ data }) => !String(data['text']).startsWith('marker ')));
+    },
+  };
+}
+
 /** What somebody sees who follows a room: pieces, until the answer takes their place. */
-export function readRoom(events: readonly RoomEvent[]): { answers: { agent: string; text: string }[]; reactions: string[] } {
+export function readRoom(events: readonly RoomEvent[]): SeenInRoom {
   const answers = new Map<string, { agent: string; text: string }>();
   const reactions: string[] = [];
   for (const { event, id = '', data } of events) {

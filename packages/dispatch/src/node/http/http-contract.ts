@@ -23,7 +23,7 @@ export const HttpMessageRequest = z.strictObject({
   threadId: id.optional(),
   /** Names of agents; read from the text when left out. */
   mentions: z.array(text(200)).max(50).optional(),
-  domain: text(128).optional(),
+  domain: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, ".", "_" or "-" and start with a letter or digit').optional(),
   priority: z.enum(TaskPriority).optional(),
   /** The agent of a direct message. */
   dmTarget: text(200).optional(),
