@@ -186,11 +186,12 @@ describe('the life of an HTTP channel', () => {
     await channel.close();
   });
 
-  it('does not wait for connections on which nothing is asked', async () => {
-    const { channel, port, url } = await openHttp({ closeGraceMs: 1_000_000 });
+  it.each([true, false])('does not wait for connections on which nothing is asked, while something is followed: %s', async (isFollowed) => {
+    const { channel, port, url, follow } = await openHttp({ closeGraceMs: 1_000_000 });
     const silent = rawConnection(port, '');
     const begun = rawConnection(port, 'GET /health HTTP/1.1\r\nHost:');
-    await call(url, 'GET', '/health');
+    if (isFollowed) await follow();
+    expect((await call(url, 'GET', '/health')).status).toBe(200);
     await channel.close();
     await Promise.all([silent.ended, begun.ended]);
   });

@@ -239,12 +239,13 @@ describe('a real terminal', () => {
     const { channel, type, written } = openTerminal({ noColor: true }, { isTty: true, columns: 20 });
     await channel.listen(async () => ({}));
     type('x'.repeat(50));
-    await until(() => expect(written()).toMatch(/x{50}|x+$/));
-    const before = written().length;
-    await channel.send('terminal', 'hello', to('r1'));
-    const after = written().slice(before);
-    expect(after.indexOf('\u001b[2A')).toBeLessThan(after.indexOf('forge: hello'));
-    expect(after.slice(after.indexOf('forge: hello'))).not.toMatch(/\u001b\[\d+A/);
+    await until(() => expect(written()).toMatch(/x{50}$/));
+    for (const text of ['one', 'two']) {
+      const before = written().length;
+      await channel.send('terminal', text, to(text));
+      // Up to the first row of what was typed and down from there; and not up again over what was said.
+      expect(written().slice(before)).toBe(`\u001b[2A\u001b[1G\u001b[0Jforge: ${text}\n\u001b[1G\u001b[0J> ${'x'.repeat(50)}\u001b[13G`);
+    }
   });
 });
 

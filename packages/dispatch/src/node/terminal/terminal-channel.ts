@@ -96,7 +96,6 @@ class ReadlineTerminalChannel implements TerminalChannel {
     const { input } = this.#deps;
     const readline = createInterface({ input, output: this.#screen.echo, terminal: input.isTTY === true && this.#screen.isTty, prompt: this.#settings.prompt, crlfDelay: Number.POSITIVE_INFINITY });
     this.#interface = readline;
-    readline.on('SIGINT', () => readline.close());
     input.on('error', () => readline.close());
     this.#screen.attach(readline);
     void this.#read(readline, handler);
