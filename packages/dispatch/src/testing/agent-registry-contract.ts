@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 
 import { AgentCard, type AgentCardInput, type AgentRegistry } from '../agents/agent-registry.ts';
-import { promises } from './promises.ts';
+import { contractPromises } from './contract-promises.ts';
 
 /** An empty registry, and a way to let time pass for it. */
 export interface OpenedAgentRegistry {
@@ -22,7 +22,7 @@ function announcement(instanceId: string, cards: readonly AgentCardInput[], { tt
  * @param exceptions - titles of promises that the adapter does not keep, each with the reason; they show as skipped
  */
 export function describeAgentRegistryContract(name: string, open: () => Promise<OpenedAgentRegistry>, exceptions: Readonly<Record<string, string>> = {}): void {
-  const register = promises(open, exceptions);
+  const register = contractPromises(open, exceptions);
   const promise = (title: string, check: (opened: OpenedAgentRegistry) => Promise<void>) => register(title, undefined, check);
   const namesOf = async (registry: AgentRegistry) => (await registry.list()).map((agent) => agent.name);
   const instancesOf = async (registry: AgentRegistry, agent: string) => ((await registry.get(agent))?.instances ?? []).map(({ instanceId, activeTasks }) => `${instanceId} ${activeTasks}`).toSorted();

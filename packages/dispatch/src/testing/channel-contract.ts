@@ -3,7 +3,7 @@ import { describe, expect, vi } from 'vitest';
 
 import type { ChannelMessage } from '../channel/channel-message.ts';
 import type { ChannelProvider, MessageSource, ReplyTarget } from '../channel/channel-provider.ts';
-import { promises } from './promises.ts';
+import { contractPromises } from './contract-promises.ts';
 
 /** What somebody who watches the room has before them. */
 export interface SeenInRoom {
@@ -32,7 +32,7 @@ export interface OpenedChannel {
  * @param exceptions - titles of promises that the adapter does not keep, each with the reason; they show as skipped
  */
 export function describeChannelContract(name: string, open: () => Promise<OpenedChannel>, exceptions: Readonly<Record<string, string>> = {}): void {
-  const register = promises(open, exceptions);
+  const register = contractPromises(open, exceptions);
   const promise = (title: string, check: (opened: OpenedChannel) => Promise<void>) => register(title, undefined, check);
   const to = (replyId: string, agent = 'forge'): ReplyTarget & { replyId: string } => ({ agent, replyId });
   const answer = (text: string, agent = 'forge') => ({ agent, text });

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 
 import type { MessageClaim, ResponseTracker } from '../claims/response-tracker.ts';
 import { awkwardIds } from './awkward-ids.ts';
-import { promises } from './promises.ts';
+import { contractPromises } from './contract-promises.ts';
 
 /** A tracker that knows no message, and a way to let time pass for it. */
 export interface OpenedResponseTracker {
@@ -23,7 +23,7 @@ function claimOf(taskId: string, more: Partial<MessageClaim> = {}): MessageClaim
  * @param exceptions - titles of promises that the adapter does not keep, each with the reason; they show as skipped
  */
 export function describeResponseTrackerContract(name: string, open: (options: { ttlMs: number }) => Promise<OpenedResponseTracker>, exceptions: Readonly<Record<string, string>> = {}): void {
-  const register = promises(open, exceptions);
+  const register = contractPromises(open, exceptions);
   const promise = (title: string, check: (opened: OpenedResponseTracker) => Promise<void>) => register(title, { ttlMs }, check);
 
   describe(`${name} keeps the contract of a response tracker`, () => {

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 
 import type { ThreadAffinity } from '../threads/thread-affinity.ts';
 import { awkwardIds } from './awkward-ids.ts';
-import { promises } from './promises.ts';
+import { contractPromises } from './contract-promises.ts';
 
 /** An affinity in which nobody answers anywhere, and a way to let time pass for it. */
 export interface OpenedThreadAffinity {
@@ -19,7 +19,7 @@ const ttlMs = 60_000;
  * @param exceptions - titles of promises that the adapter does not keep, each with the reason; they show as skipped
  */
 export function describeThreadAffinityContract(name: string, open: (options: { ttlMs: number }) => Promise<OpenedThreadAffinity>, exceptions: Readonly<Record<string, string>> = {}): void {
-  const register = promises(open, exceptions);
+  const register = contractPromises(open, exceptions);
   const promise = (title: string, check: (opened: OpenedThreadAffinity) => Promise<void>) => register(title, { ttlMs }, check);
 
   describe(`${name} keeps the contract of a thread affinity`, () => {

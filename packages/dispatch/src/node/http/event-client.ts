@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-import { frame, type RoomHistory } from './room-history.ts';
+import { eventFrame, type RoomHistory } from './room-history.ts';
 
 /** Signs of life that a client may leave untaken. */
 const maxUntakenBeats = 2;
@@ -35,7 +35,7 @@ export class EventClient {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff', connection: 'close' });
     // An id without data is no event, and tells the client where it is before the first one comes.
     const before = history.idOf(next - 1);
-    this.#write(`retry: 1000\nid: ${before}\n\n${hasGap ? frame('gap', { last_event_id: lastEventId?.slice(0, 100) }, before) : ''}`);
+    this.#write(`retry: 1000\nid: ${before}\n\n${hasGap ? eventFrame('gap', { last_event_id: lastEventId?.slice(0, 100) }, before) : ''}`);
     this.advance();
   }
 

@@ -15,21 +15,21 @@ export interface ProblemAnswer {
 /** Seconds after which what may pass should have. */
 const retryAfterSeconds = 2;
 
-/** The answer for anything that was thrown while a message was taken. */
+/** The answer for anything that was thrown while a request was answered. */
 export function problemAnswer(error: unknown): ProblemAnswer {
-  if (error instanceof HttpRefusal) return answer(error.status, error.code, error.message, { headers: error.headers });
+  if (error instanceof HttpRefusal) return makeAnswer(error.status, error.code, error.message, { headers: error.headers });
   if (error instanceof DocumentError) {
-    return answer(422, error.code, error.issues.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields: error.issues.map(({ path }) => path) });
+    return makeAnswer(422, error.code, error.issues.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields: error.issues.map(({ path }) => path) });
   }
-  if (error instanceof InvalidInputError) return answer(422, error.code, error.message, { fields: [wireName(error.field)] });
+  if (error instanceof InvalidInputError) return makeAnswer(422, error.code, error.message, { fields: [wireName(error.field)] });
   if (CortexError.is(error)) {
-    if (error.code === 'DISPATCH_CONFLICT') return answer(409, error.code, error.message);
-    if (error.retryable) return answer(503, error.code, describeError(error));
+    if (error.code === 'DISPATCH_CONFLICT') return makeAnswer(409, error.code, error.message);
+    if (error.retryable) return makeAnswer(503, error.code, describeError(error));
   }
-  return { ...answer(500, 'INTERNAL_ERROR', 'the message could not be taken; the log says why'), isUnexpected: true };
+  return { ...makeAnswer(500, 'INTERNAL_ERROR', 'this could not be done; the log says why'), isUnexpected: true };
 }
 
-function answer(status: number, code: string, message: string, more: { headers?: Readonly<Record<string, string>>; fields?: string[] } = {}): ProblemAnswer {
+function makeAnswer(status: number, code: string, message: string, more: { headers?: Readonly<Record<string, string>>; fields?: string[] } = {}): ProblemAnswer {
   const headers = { ...(status === 503 ? { 'retry-after': String(retryAfterSeconds) } : {}), ...more.headers };
   return { status, headers, error: { code, message, ...(more.fields === undefined ? {} : { fields: more.fields }) }, isUnexpected: false };
 }

@@ -50,7 +50,7 @@ export class RoomHistory {
   /** @param data - goes on one line, whatever is in it, because it is JSON */
   append(event: string, data: object): void {
     this.#newest += 1;
-    const bytes = Buffer.from(frame(event, data, this.idOf(this.#newest)));
+    const bytes = Buffer.from(eventFrame(event, data, this.idOf(this.#newest)));
     this.#endsAt += bytes.length;
     this.#keptBytes += bytes.length;
     this.#events.set(this.#newest, { bytes, endsAt: this.#endsAt });
@@ -86,6 +86,6 @@ export class RoomHistory {
 }
 
 /** One server-sent event. @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
-export function frame(event: string, data: object, eventId: string): string {
+export function eventFrame(event: string, data: object, eventId: string): string {
   return `id: ${eventId}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -6,7 +6,7 @@ import { it } from 'vitest';
  * @param open - what each promise is checked on, opened for it alone
  * @param exceptions - titles of promises that an adapter does not keep, each with the reason; they show as skipped
  */
-export function promises<Subject, Options>(open: (options: Options) => Promise<Subject>, exceptions: Readonly<Record<string, string>>) {
+export function contractPromises<Subject, Options>(open: (options: Options) => Promise<Subject>, exceptions: Readonly<Record<string, string>>) {
   return (title: string, options: Options, check: (subject: Subject) => Promise<void>): void => {
     const reason = exceptions[title];
     if (reason === undefined) it(title, async () => check(await open(options)));
