@@ -1,4 +1,4 @@
-import { CortexError, describeError, documentFieldName, DocumentError, InvalidInputError } from '@cortex-runtime/core';
+import { CortexError, describeError, documentFieldName, type DocumentError, type InvalidInputError } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import { HttpRefusal } from './http-refusal.ts';
@@ -18,11 +18,10 @@ const retryAfterSeconds = 2;
 /** The answer for anything that was thrown while a request was answered. */
 export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof HttpRefusal) return makeAnswer(error.status, error.code, error.message, { headers: error.headers });
-  if (error instanceof DocumentError) {
-    return makeAnswer(422, error.code, error.issues.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields: error.issues.map(({ path }) => path) });
-  }
-  if (error instanceof InvalidInputError) return makeAnswer(422, error.code, error.message, { fields: [wireName(error.field)] });
   if (CortexError.is(error)) {
+    const { issues, field } = error as Partial<Pick<DocumentError, 'issues'> & Pick<InvalidInputError, 'field'>>;
+    if (error.code === 'DOCUMENT_INVALID' && issues !== undefined) return makeAnswer(422, error.code, issues.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields: issues.map(({ path }) => path) });
+    if (error.code === 'INVALID_INPUT' && field !== undefined) return makeAnswer(422, error.code, error.message, { fields: [wireName(field)] });
     if (error.code === 'DISPATCH_CONFLICT') return makeAnswer(409, error.code, error.message);
     if (error.retryable) return makeAnswer(503, error.code, describeError(error));
   }
