@@ -3,6 +3,8 @@ export { maxTimerDelayMs, sleep, type Clock, type Timer, type TimerOptions } fro
 export type { Random } from './random.ts';
 export type { Disk, DiskFile, DiskStat, OpenMode } from './disk.ts';
 export type { Net, NetAddress } from './net.ts';
+export { hostnameOf, isLoopback } from './loopback.ts';
+export { isBearerToken } from './bearer-token.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export { idGenerator, randomHex, type IdGenerator } from './ids.ts';
 export { backoffMs, jitteredBackoffMs, type Backoff } from './backoff.ts';

@@ -82,3 +82,21 @@ export class ChannelError extends DispatchError {
   override readonly code = 'DISPATCH_CHANNEL';
   override readonly retryable = true;
 }
+
+/** The channel can not be opened the way it was asked to. */
+export class ChannelStartError extends DispatchError {
+  override readonly code = 'DISPATCH_CHANNEL_START';
+}
+
+/** What is known of agents, threads and claims could not be read or written. Nothing was decided; the same call again is safe. */
+export class DispatchStoreError extends DispatchError {
+  override readonly code = 'DISPATCH_STORE';
+  /** False when the server refused: its word is the cause, and somebody has to change something. */
+  override readonly retryable: boolean;
+
+  /** @param purpose - what could not be done, such as `claim message m-1` */
+  constructor(purpose: string, options: ErrorOptions & { retryable: boolean }) {
+    super(`could not ${purpose}; ${options.retryable ? 'check that the Redis server runs and can be reached, then try again' : 'the server refused it, or has what can not be read'}`, options);
+    this.retryable = options.retryable;
+  }
+}

@@ -27,5 +27,6 @@ export { TaskReplies, type JournaledOutcome, type TaskRepliesDependencies } from
 export { EventFeeds, type FedEvent } from './topics/event-feeds.ts';
 export { MessageTopics, type MessageOfTopic, type NewTopicMessage } from './topics/message-topics.ts';
 export {
-  AgentFailedError, ChannelError, DispatchError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError, TaskRefusedError, TaskTimeoutError,
+  AgentFailedError, ChannelError, ChannelStartError, DispatchError, DispatchStoreError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError,
+  TaskRefusedError, TaskTimeoutError,
 } from './errors.ts';

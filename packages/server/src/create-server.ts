@@ -1,10 +1,9 @@
 import type { AddressInfo } from 'node:net';
 
-import { InvalidInputError, randomHex } from '@cortex-runtime/core';
+import { InvalidInputError, isLoopback, randomHex } from '@cortex-runtime/core';
 import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 
 import { checkAccess } from './access/access-rules.ts';
-import { isLoopback } from './access/loopback.ts';
 import { createRemoteAddress } from './access/remote-address.ts';
 import { errorAnswer } from './error-reply.ts';
 import { HttpError, ServerStartError } from './errors.ts';

@@ -52,6 +52,6 @@ export interface ChannelProvider {
 /** Where messages come from. */
 export interface MessageSource {
   readonly name: string;
-  /** Calls `handler` with each message; what it rejects is told to the sender where the channel can. @returns ends it */
+  /** Calls `handler` with each message. That it rejects is told to the sender where the channel can, and so is `undefined`: nobody is there for the message. @returns ends it */
   listen(handler: (message: ChannelMessage) => Promise<unknown>): Promise<() => Promise<void>>;
 }

@@ -21,7 +21,7 @@ export interface MessageClaim {
  * completes it, so a dispatcher that dies in between loses nothing.
  */
 export interface ResponseTracker {
-  /** Claims the message, unless it is claimed already. @returns the claim that counts, and whether it is this one */
+  /** Claims the message, unless it is claimed already. @returns the claim that counts, and whether it is this one, by its task; also when it is made again after a lost reply */
   claim(messageId: string, claim: MessageClaim): Promise<{ claim: MessageClaim; isNew: boolean }>;
   /** Notes where the task is, and what has become of the message. Without a claim nothing is noted. */
   markResponded(messageId: string, status: string, options?: { msgId?: string }): Promise<void>;
@@ -48,7 +48,7 @@ export class InMemoryResponseTracker implements ResponseTracker {
 
   async claim(messageId: string, claim: MessageClaim): Promise<{ claim: MessageClaim; isNew: boolean }> {
     const known = this.#known(messageId);
-    if (known !== undefined) return { claim: known, isNew: false };
+    if (known !== undefined) return { claim: known, isNew: known.taskId === claim.taskId };
     this.#claims.set(messageId, { claim, until: this.#clock.monotonic() + this.#ttlMs });
     return { claim, isNew: true };
   }
