@@ -22,7 +22,7 @@ export interface NewServedTask {
   /** Without both, it is routed: by its @mentions, its thread, its domain words. */
   agent?: string;
   domain?: string;
-  priority?: 'low' | 'normal' | 'high' | 'critical';
+  priority?: 'low' | 'normal' | 'high' | 'urgent';
   sender?: string;
   senderId?: string;
   threadId?: string;
