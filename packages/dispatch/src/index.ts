@@ -4,7 +4,7 @@ export { TaskPriority } from './task/task-priority.ts';
 export { AGENT_STREAM_PREFIX, AGENTS_GROUP, agentStream, channelStream, DOMAIN_STREAM_PREFIX, domainStream, RESULTS_STREAM, topicStream } from './task/task-streams.ts';
 export { extractDiscoveries } from './extract/extract-discoveries.ts';
 export { extractMemoryProposals } from './extract/extract-memory-proposals.ts';
-export { AgentCard, primaryOf, type AgentCardInput, type AgentInstance, type AgentRegistry, type Announcement, type RegisteredAgent } from './agents/agent-registry.ts';
+export { AgentCard, primaryOf, RegisteredAgentDocument, type AgentCardInput, type AgentInstance, type AgentRegistry, type Announcement, type RegisteredAgent } from './agents/agent-registry.ts';
 export { InMemoryAgentRegistry } from './agents/in-memory-agent-registry.ts';
 export { AgentPresence, AgentPresenceOptions, type Heartbeat } from './agents/agent-presence.ts';
 export { InMemoryThreadAffinity, ThreadAffinityOptions, type ThreadAffinity } from './threads/thread-affinity.ts';
@@ -16,6 +16,7 @@ export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-r
 export { cancelEvent, TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
 export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';
 export { TaskDispatcher, type DispatchResult, type TaskDispatcherDependencies } from './dispatch/task-dispatcher.ts';
+export { routeMessage, type Route } from './dispatch/route-message.ts';
 export { mentionsIn } from './dispatch/mentions.ts';
 export { ContextRuntime, ContextRuntimeOptions } from './context/context-runtime.ts';
 export { TaskConsumer, type TaskConsumerDependencies } from './consumer/task-consumer.ts';

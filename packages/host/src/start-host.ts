@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 
 import type { AgentRuntime } from '@cortex-runtime/agent-process';
+import { Keyspace } from '@cortex-runtime/bus';
 import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
 import { nodeDisk, nodeNet, systemClock, systemRandom } from '@cortex-runtime/core/node';
 import type { JournalEntry } from '@cortex-runtime/journal';
@@ -15,6 +16,7 @@ import type { HostConfig } from './host-config.ts';
 import { hostVersion } from './host-version.ts';
 import { hostLogger } from './log/host-logger.ts';
 import { servedMemory } from './memory/served-memory.ts';
+import { openMesh } from './mesh/host-mesh.ts';
 import { openJournals } from './open-journals.ts';
 import { hostPlugins, type HostPlugins } from './plugins/host-plugins.ts';
 import { pluginsProcessId } from './plugins/plugins-process.ts';
@@ -119,7 +121,12 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const token = config.token ?? ensureToken(dataDirectory, seams.random);
     const plugins = hostPlugins({ ...seams, createId, environment: options.environment, journal: journals.shared, workingDirectory: options.workingDirectory, token });
     cleanUp.push(() => plugins.close());
-    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, plugins, scheduler, webhookRoutes, prices, storage }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
+    const mesh = await openMesh({
+      ...seams, createId, environment: options.environment, keyspace: new Keyspace(config.orgId),
+      cancelEvent: async (agent, eventId, why) => (await runtime.processes.get(agent)?.cancelEvent(eventId, why)) ?? false,
+    }, config);
+    cleanUp.push(() => mesh.close());
+    const runtime: AgentRuntime = buildRuntime({ ...seams, createId, environment: options.environment, journals, plugins, scheduler, webhookRoutes, prices, storage, mesh }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
     cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
     takeUpAnswers(plugins, runtime, logger);
 
@@ -130,6 +137,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
         memory: servedMemory(storage.typedMemory),
         sessions: servedSessions(storage.sessions),
         plugins: plugins.served,
+        mesh: mesh.served,
         webhookRoutes,
         phase: () => phase,
         requestShutdown: () => void stop('POST /runtime/shutdown'),

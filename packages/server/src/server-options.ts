@@ -3,6 +3,7 @@ import type { WebhookRoutes } from '@cortex-runtime/triggers';
 import { z } from 'zod';
 
 import type { ServedMemory } from './served-memory.ts';
+import type { ServedMesh } from './served-mesh.ts';
 import type { ServedPlugins } from './served-plugins.ts';
 import type { ServedRuntime } from './served-runtime.ts';
 import type { ServedSessions } from './served-sessions.ts';
@@ -16,6 +17,8 @@ export interface ServerDependencies {
   sessions?: ServedSessions;
   /** Plugins and approvals; absent when there are none. */
   plugins?: ServedPlugins;
+  /** The mesh that the host is part of; without it there is nothing at `/mesh`, `/tasks`, `/events` and `/topics`. */
+  mesh?: ServedMesh;
   webhookRoutes: WebhookRoutes;
   clock: Clock;
   random: Random;
