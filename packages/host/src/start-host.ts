@@ -6,7 +6,7 @@ import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
 import { nodeDisk, nodeNet, systemClock, systemRandom } from '@cortex-runtime/core/node';
 import type { JournalEntry } from '@cortex-runtime/journal';
 import { priceTable } from '@cortex-runtime/models';
-import { createServer } from '@cortex-runtime/server';
+import { createServer, type ServedMesh } from '@cortex-runtime/server';
 import { createWebhookRoutes, cronScheduler } from '@cortex-runtime/triggers';
 
 import { buildRuntime } from './build-runtime.ts';
@@ -52,6 +52,8 @@ export interface Host {
   readonly token: string;
   readonly dataDirectory: string;
   readonly runtime: AgentRuntime;
+  /** What its agents share with each other, and over Redis with those of other hosts. */
+  readonly mesh: ServedMesh;
   readonly logger: Logger;
   /** Lets running work finish within the deadline of the configuration, then ends everything. Safe to call twice. */
   stop(reason: string): Promise<void>;
@@ -164,7 +166,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
 
     await loadAndStart({ runtime, plugins, workingDirectory: options.workingDirectory, places, dataDirectory, logger, progress, afterMs, isStopping: () => stopping !== undefined });
     if (phase === 'starting') phase = 'ready';
-    return { url, port, token, dataDirectory, runtime, logger, stop: (reason) => stop(reason), stopped };
+    return { url, port, token, dataDirectory, runtime, mesh: mesh.served, logger, stop: (reason) => stop(reason), stopped };
   } catch (error) {
     await tearDown();
     throw error;

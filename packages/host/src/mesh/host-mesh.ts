@@ -93,5 +93,8 @@ function replyPort(replies: TaskReplies): ReplyPort {
     piece: (agent, replyTo, text) => {
       if (replies.isFor(replyTo)) replies.piece(agent, replyTo, text);
     },
+    discard: (agent, replyTo) => {
+      if (replies.isFor(replyTo)) replies.discard(agent, replyTo);
+    },
   };
 }
