@@ -57,10 +57,6 @@ export class HeldSubscription implements Subscription, Holder {
     return this.#state === 'running' ? this.maxInFlight - this.#held : 0;
   }
 
-  holds(stream: string, msgId: string): boolean {
-    return this.inFlight.get(stream)?.has(msgId) === true;
-  }
-
   /** Hands a message in. What arrives after `stop` is given back. */
   offer(delivery: HeldDelivery): void {
     this.inFlight.get(delivery.stream)?.set(delivery.msgId, delivery);
@@ -75,7 +71,9 @@ export class HeldSubscription implements Subscription, Holder {
   }
 
   settled(delivery: HeldDelivery): void {
-    if (this.inFlight.get(delivery.stream)?.delete(delivery.msgId) !== true) return;
+    const deliveries = this.inFlight.get(delivery.stream);
+    // A later delivery of the same message may have taken its place.
+    if (deliveries?.get(delivery.msgId) === delivery) deliveries.delete(delivery.msgId);
     this.#held -= 1;
     if (this.#state === 'running') this.#host.wanted(this);
     else if (this.#held === 0) this.#drained?.();

@@ -1,4 +1,4 @@
-import { jitteredBackoffMs, sleep, type Clock, type Logger, type Random } from '@cortex-runtime/core';
+import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type Random } from '@cortex-runtime/core';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import type { BusSettings } from '../config/index.ts';
@@ -119,7 +119,13 @@ export class RedisConnection {
       this.#prepared = this.#prepare((args) => this.#reply(client, args, this.#settings.socketTimeoutMs, false));
     }
     const client = this.#client;
-    await this.#prepared;
+    try {
+      await this.#prepared;
+    } catch (error) {
+      // What was wrong with the server may be right when it is asked again.
+      if (this.#client === client) this.drop(describeError(error));
+      throw error;
+    }
     if (this.isClosed) throw new BusClosedError();
     return client;
   }
