@@ -88,6 +88,22 @@ describe.skipIf(redisUrl === '')('work that somebody has left', { timeout: 60_00
   });
 });
 
+describe.skipIf(redisUrl === '')('work that was given back for later', { timeout: 10_000 }, () => {
+  it('goes to others when it is due and who gave it back does not want it', async () => {
+    const config = { url: redisUrl, streamPrefix: freshPrefix(), leaseMs: 5_000, claimIdleMs: 60_000, sweepMs: 20_000 };
+    const [one, two] = [openBus(config, 'one'), openBus(config, 'two')];
+    await one.publish('s', 'failed');
+    const leaving = one.subscribe('s', { group: 'g' });
+    const delivery = await take(leaving);
+    const other = two.subscribe('s', { group: 'g', maxInFlight: 2 });
+    await two.publish('s', 'next');
+    expect((await take(other)).text()).toBe('next');
+    await delivery.nack('not now', { delayMs: 300 });
+    await leaving.stop();
+    expect(await take(other)).toMatchObject({ deliveryCount: 2, errors: ['not now'] });
+  });
+});
+
 describe.skipIf(redisUrl === '')('replies that are lost', { timeout: 60_000 }, () => {
   it('two groups that settle with follow-ups at once keep apart what each has done', async () => {
     const server = await ownServer();

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type Random } from '@cortex-runtime/core';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
@@ -39,6 +41,7 @@ export class RedisConnection {
     this.#settings = settings;
     this.name = name;
     this.#prepare = prepare;
+    setMaxListeners(0, this.#abort.signal); // one for each operation that is repeated
   }
 
   /** Sends one command and waits for its reply, once. */

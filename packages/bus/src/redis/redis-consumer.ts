@@ -257,7 +257,13 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** Something was given back: others are told when it is due at once, and we look for it when it is due. */
   returned(stream: string, group: string, delayMs: number): void {
     if (delayMs === 0) this.#returnedWork.announce(stream, group);
-    else this.#later(delayMs, () => this.#reclaimReturned(stream, group));
+    else this.#later(delayMs, () => this.#due(stream, group));
+  }
+
+  /** What was given back for later is due. Only this process knows when: others are told when it has no room. */
+  async #due(stream: string, group: string): Promise<void> {
+    if (this.#room(stream, group) === 0) this.#returnedWork.tellOthers(stream, group);
+    await this.#reclaimReturned(stream, group);
   }
 
   // ---
