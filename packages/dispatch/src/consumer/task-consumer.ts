@@ -1,4 +1,4 @@
-import type { Delivery, EventBus, MessageBus, Subscription } from '@cortex-runtime/bus';
+import { LeaseLostError, type Delivery, type EventBus, type MessageBus, type Subscription } from '@cortex-runtime/bus';
 import { describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type HealthStatus, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { AgentPresence, Heartbeat } from '../agents/agent-presence.ts';
@@ -39,6 +39,7 @@ export interface TaskConsumerDependencies {
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */
 const stallMs = 1_000;
+const giveBackBackoff = { baseMs: 500, maxMs: 30_000 };
 
 /**
  * An agent that takes tasks from the bus: those that are for it alone, and those of its domains, the urgent first.
@@ -59,6 +60,8 @@ export class TaskConsumer {
   #workers: Promise<void> = Promise.resolve();
   #watch: Timer | undefined;
   #problem: string | undefined;
+  /** Since a task came last. */
+  #failures = 0;
   #stall: { endedAt: number; lastedMs: number } | undefined;
   #isRunning = false;
   #stopped: Promise<void> = Promise.resolve();
@@ -136,21 +139,23 @@ export class TaskConsumer {
   }
 
   async #work(handler: TaskHandler): Promise<void> {
-    const { bus, clock, random } = this.#deps;
+    const { bus, clock, random, ledger } = this.#deps;
     const { identity, domains, concurrency, consumerGroup } = this.settings;
     const streams = streamsOf(identity, domains);
-    for (let failures = 0; this.#isRunning; ) {
+    while (this.#isRunning) {
       try {
+        // Whatever it did now it would do without a trace, and again.
+        if (ledger?.problem !== undefined) throw new Error(ledger.problem);
         const subscription = bus.subscribe(streams, { group: consumerGroup, maxInFlight: concurrency, order: 'priority', takesExhausted: true });
         this.#subscription = subscription;
         await Promise.all(Array.from({ length: concurrency }, () => this.#takeTasks(subscription, handler)));
         if (this.#isRunning) throw new Error('the bus ended the subscription');
       } catch (error) {
         // A server that may not be used as it is: somebody has to change it, and then work goes on by itself.
-        failures += 1;
+        this.#failures += 1;
         this.#problem = describeError(error);
         this.#logger.error({ agent: identity, error: this.#problem }, 'tasks can not be taken; it is tried again');
-        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(failures, { baseMs: 500, maxMs: 30_000 }, random));
+        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random));
       }
     }
   }
@@ -160,6 +165,7 @@ export class TaskConsumer {
       const { value: delivery } = await subscription.next();
       if (delivery === undefined) return;
       this.#problem = undefined;
+      this.#failures = 0;
       await this.#handle(handler, delivery);
     }
   }
@@ -168,8 +174,24 @@ export class TaskConsumer {
     try {
       await handler.handle(delivery);
     } catch (error) {
-      // Its lease runs out, and the task comes again.
-      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled');
+      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled, and is given back');
+      await this.#giveBack(delivery);
+      if (this.#deps.ledger?.problem !== undefined) await this.#subscription?.stop({ drainMs: 0 });
+    }
+  }
+
+  /** Held by a process that lives, it would go to nobody else, and hold a place for ever. */
+  async #giveBack(delivery: Delivery): Promise<void> {
+    const { clock, random } = this.#deps;
+    for (let attempt = 1; this.#isRunning; attempt += 1) {
+      const waitMs = jitteredBackoffMs(attempt, giveBackBackoff, random);
+      try {
+        await delivery.release({ delayMs: waitMs });
+        return;
+      } catch (error) {
+        if (error instanceof LeaseLostError) return;
+        await sleep(clock, waitMs);
+      }
     }
   }
 
