@@ -14,6 +14,7 @@ export type { AgentActivity, ChannelProvider, MessageSource, ReplyTarget } from 
 export { BusChannel } from './channel/bus-channel.ts';
 export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-relay.ts';
 export { cancelEvent, TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
+export type { ReceivedResult, ResultHandler } from './client/result-reader.ts';
 export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';
 export { TaskDispatcher, type DispatchResult, type TaskDispatcherDependencies } from './dispatch/task-dispatcher.ts';
 export { routeMessage, type Route } from './dispatch/route-message.ts';
