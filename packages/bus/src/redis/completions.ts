@@ -48,13 +48,13 @@ export class Completions {
 
   /** For where one step is not possible: publishes a follow-up that at most one holder of the message publishes. */
   async publishFirst({ stream, group, msgId, dedupDigest }: Settling, followUp: FollowUp): Promise<void> {
-    const { names, connection, publisher } = this.#deps;
+    const { names, connection, publisher, settings } = this.#deps;
     const { stream: to, payload, ...options } = followUp;
     const followUpId = await publisher.publish(to, payload, { ...options, dedupId: `follows:${group}:${stream}:${msgId}` }).catch((error: unknown) => {
       if (error instanceof BusConflictError) return error.msgId; // an earlier holder was first: its word stands
       throw error;
     });
-    if (dedupDigest !== undefined) await connection.persist(`note ${followUpId}`, () => connection.script(followScript, [names.dedup(stream, dedupDigest)], [msgId, followUpId]));
+    if (dedupDigest !== undefined) await connection.persist(`note ${followUpId}`, () => connection.script(followScript, [names.followUps(stream, msgId)], [settings.dedupWindowMs, msgId, followUpId]));
   }
 
   async #completeAll(items: readonly Completion[], lane: string): Promise<(boolean | Error)[]> {
@@ -66,18 +66,19 @@ export class Completions {
     const keys = [names.stream(stream), names.errors(stream), names.stream(to), names.settleLane(stream, this.#busId, lane)];
     const args: (string | number | Buffer)[] = [];
     let maxLength = 0;
+    const hashes: string[] = [];
+    const numberOf = (hash: string) => (hashes.includes(hash) ? hashes.indexOf(hash) + 1 : hashes.push(hash));
     for (const { delivery, followUp } of items) {
       maxLength = Math.max(maxLength, followUp.maxLength ?? settings.maxLength);
-      if (delivery.dedupDigest !== undefined) keys.push(names.dedup(stream, delivery.dedupDigest));
-      args.push(delivery.msgId, delivery.deliveryCount, delivery.dedupDigest === undefined ? '' : '1', followUp.msgType ?? 'task', payloadText(followUp.payload));
+      args.push(delivery.msgId, delivery.deliveryCount, delivery.dedupDigest === undefined ? '' : numberOf(names.followUps(stream, delivery.msgId)), followUp.msgType ?? 'task', payloadText(followUp.payload));
     }
     const trimsUnread = items.every(({ followUp }) => followUp.whileUnread === 'trim');
     const [low, high] = idRange(deliveries);
     const batch = this.#batches;
-    const head = (attempt: number) => [group, this.#consumer, low, high, batch, attempt, maxLength, settings.maxBacklog, trimsUnread ? '1' : '', laneMemoryMs];
+    const head = (attempt: number) => [group, this.#consumer, low, high, batch, attempt, maxLength, settings.maxBacklog, trimsUnread ? '1' : '', laneMemoryMs, settings.dedupWindowMs];
     const replies = await connection
       .persist(`complete on ${stream}`, async (attempt) => {
-        const sent = connection.script(completeScript, keys, [...head(attempt), ...args]).catch(goneWithGroup);
+        const sent = connection.script(completeScript, [...keys, ...hashes], [...head(attempt), ...args]).catch(goneWithGroup);
         return confirmed<Reply>(connection, settings, to, sent).catch(async (error: unknown) => {
           if (!(error instanceof BusUnconfirmedError)) throw error;
           // It is done; whoever waits for it can not undo it.

@@ -186,24 +186,36 @@ export class GroupReader {
     for (const stream of unknown) this.#known.add(stream);
   }
 
-  /** Takes what there is: one stream by a plain read, several by a script that keeps count. */
+  /** Takes what there is: by plain reads where one stream gets nearly all places, as the server then writes entries straight to the connection; else by a script that keeps count. */
   async #look(looks: readonly Look[]): Promise<void> {
-    const several = looks.filter(({ streams }) => streams.length > 1);
-    const single = looks.filter(({ streams }) => streams.length === 1);
+    const several = looks.filter(({ streams, main }) => streams.length > 1 && main === undefined);
+    const single = looks.filter(({ streams, main }) => streams.length === 1 || main !== undefined);
     const chunks: Look[][] = [];
     for (const look of several) {
       const last = chunks.at(-1);
       if (last === undefined || last.reduce((sum, { streams }) => sum + streams.length, 0) + look.streams.length > streamsInOneScript) chunks.push([look]);
       else last.push(look);
     }
-    await Promise.all([...single.map((look) => this.#lookAtOne(look)), ...chunks.map((chunk) => this.#lookAtSeveral(chunk))]);
+    await Promise.all([...single.map((look) => this.#lookPlainly(look)), ...chunks.map((chunk) => this.#lookAtSeveral(chunk))]);
   }
 
-  async #lookAtOne({ subscription, streams: [stream = ''], places }: Look): Promise<void> {
+  async #lookPlainly({ subscription, streams, places, main = streams[0] ?? '' }: Look): Promise<void> {
+    const others = streams.filter((stream) => stream !== main);
+    const ofMain = this.#read(subscription, [main], places - others.length);
+    if (others.length === 0) return ofMain;
+    // What one of the reads brings is taken, whatever becomes of the other.
+    const refused = (await Promise.allSettled([ofMain, this.#read(subscription, others, 1)])).find(({ status }) => status === 'rejected');
+    if (refused !== undefined) throw (refused as PromiseRejectedResult).reason;
+  }
+
+  /** Reads up to `count` messages of each stream. */
+  async #read(subscription: HeldSubscription, streams: readonly string[], count: number): Promise<void> {
     const { names, settings } = this.#deps;
-    const command = ['XREADGROUP', 'GROUP', this.group, this.#consumer, 'COUNT', places, 'STREAMS', names.stream(stream), '>'];
+    const keys = streams.map((stream) => names.stream(stream));
+    const command = ['XREADGROUP', 'GROUP', this.group, this.#consumer, 'COUNT', count, 'STREAMS', ...keys, ...keys.map(() => '>')];
     const reply = (await this.#connection.command(command, { timeoutMs: settings.socketTimeoutMs, asBuffer: true })) as [Buffer, Reply[]][] | null;
-    this.#took(subscription, stream, reply?.[0]?.[1] ?? [], places);
+    const entries = new Map((reply ?? []).map(([key, found]) => [this.#streams.get(key.toString()), found]));
+    for (const stream of streams) this.#took(subscription, stream, entries.get(stream) ?? [], count);
   }
 
   async #lookAtSeveral(looks: readonly Look[]): Promise<void> {
@@ -228,7 +240,7 @@ export class GroupReader {
   }
 
   #took(subscription: HeldSubscription, stream: string, entries: readonly Reply[], asked: number): void {
-    if (entries.length < asked) this.#interests.get(subscription)?.foundEmpty(stream);
+    this.#interests.get(subscription)?.found(stream, entries.length, asked);
     if (entries.length > 0) this.#deps.host.arrived(stream, this.group, entries, subscription);
   }
 

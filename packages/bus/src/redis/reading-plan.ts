@@ -4,6 +4,8 @@ import type { HeldSubscription } from '../held-subscription.ts';
 const maxCount = 256;
 /** One look in so many begins with the stream that is served last, so that none starves. */
 const turnOfTheLast = 8;
+/** With fewer places for each stream than this, every place counts. */
+const placesPerStream = 3;
 
 /** What the next look asks of the streams of one subscriber, in the order in which they are served. */
 export interface Look {
@@ -11,6 +13,8 @@ export interface Look {
   readonly streams: readonly string[];
   /** Messages at most, all streams together. */
   readonly places: number;
+  /** The first of them that gave all that it was asked for lately, where there are places enough: it gets nearly all of them, and each of the others one. */
+  readonly main: string | undefined;
 }
 
 /**
@@ -23,6 +27,7 @@ export class Interest {
   /** Those that this reader reads; in a cluster, one. */
   readonly streams = new Set<string>();
   readonly #warm = new Set<string>();
+  readonly #plentiful = new Set<string>();
   #isWatched = false;
   #looks = 0;
 
@@ -66,11 +71,18 @@ export class Interest {
     }
     if (this.#warm.size === 0) return undefined;
     this.#looks += 1;
-    return { subscription: this.subscription, streams: this.#inOrder([...this.streams].filter((stream) => this.#warm.has(stream))), places };
+    const streams = this.#inOrder([...this.streams].filter((stream) => this.#warm.has(stream)));
+    const main = places < placesPerStream * streams.length ? undefined : streams.find((stream) => this.#plentiful.has(stream));
+    return { subscription: this.subscription, streams, places, main };
   }
 
-  /** A look at the stream brought less than was asked for. */
-  foundEmpty(stream: string): void {
+  /** What a look at the stream brought. */
+  found(stream: string, count: number, asked: number): void {
+    if (count >= asked) {
+      this.#plentiful.add(stream);
+      return;
+    }
+    this.#plentiful.delete(stream);
     this.#warm.delete(stream);
   }
 

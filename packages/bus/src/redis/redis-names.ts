@@ -22,6 +22,13 @@ export class RedisNames {
   dedup(stream: string, digest: string): string {
     return `{${this.prefix}:${stream}}:d:${digest}`;
   }
+  /** A hash, for the messages of an hour: by message id, what was published when it was settled. */
+  followUps(stream: string, msgId: string): string {
+    return `${this.followUpsPrefix(stream)}${Math.floor(Number(msgId.slice(0, msgId.indexOf('-'))) / followUpsOfMs)}`;
+  }
+  followUpsPrefix(stream: string): string {
+    return `{${this.prefix}:${stream}}:f:`;
+  }
   /** What a lane of publishes did last. @param lane - one of its own for each piece of work that may be under way beside others */
   lane(stream: string, busId: string, lane: number | string): string {
     return `{${this.prefix}:${stream}}:lane:${busId}:${lane}`;
@@ -39,6 +46,9 @@ export class RedisNames {
     return `${this.prefix}:bus:returned`;
   }
 }
+
+/** Milliseconds whose messages share a hash of follow-ups: a key for each message would cost the server more than the message. */
+export const followUpsOfMs = 3_600_000;
 
 /** How long the last batch of a lane is remembered: longer than any operation repeats itself. */
 export const laneMemoryMs = 600_000;

@@ -11,7 +11,7 @@ import { confirmed } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
 import { Lanes } from './lanes.ts';
 import { asFull, type RedisConnection } from './redis-connection.ts';
-import { laneMemoryMs, type RedisNames } from './redis-names.ts';
+import { followUpsOfMs, laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
 import { restoreScript } from './scripts/restore.lua.ts';
 
@@ -78,7 +78,7 @@ export class RedisPublisher {
     const digest = dedupDigestOf(dedupId);
     const { msgType = 'task' } = options;
     const content = payloadText(payload);
-    const given = [msgType, content, digest, contentDigestOf(msgType, content), this.#settings.dedupWindowMs];
+    const given = [msgType, content, digest, contentDigestOf(msgType, content), this.#settings.dedupWindowMs, this.#names.followUpsPrefix(stream), followUpsOfMs];
     const number = (this.#batches += 1);
     try {
       return await this.#restores.run((lane) => {

@@ -60,10 +60,10 @@ export class RedisSettlements implements Settlements {
     const waitMs = Math.min(Math.max(Math.ceil(delayMs), 0), parkedDueMs);
     const toPublish = isTogether ? followUp : undefined;
     const outcome = await this.#single(stream, `give back ${msgId} of ${stream}`, async (lane, number, attempt) => {
-      const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream), lane, names.dedup(stream, of.dedupDigest ?? ''), ...(toPublish === undefined ? [] : [names.stream(toPublish.stream)])];
+      const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream), lane, names.followUps(stream, msgId), ...(toPublish === undefined ? [] : [names.stream(toPublish.stream)])];
       const args: (string | number | Buffer)[] = [
         number, attempt, laneMemoryMs, mode, group, deliveryCount === undefined ? '' : this.#consumer, msgId, deliveryCount ?? '', error.slice(0, 1_000), settings.maxRetries + 1,
-        parkingConsumer, parkedDueMs, waitMs, errorMemoryMs, ...(toPublish === undefined ? [] : [toPublish.msgType ?? 'task', payloadText(toPublish.payload)]),
+        parkingConsumer, parkedDueMs, waitMs, errorMemoryMs, ...(toPublish === undefined ? [] : [toPublish.msgType ?? 'task', payloadText(toPublish.payload), of.dedupDigest === undefined ? '' : settings.dedupWindowMs]),
       ];
       return String(await connection.script(settleScript, keys, args).catch(goneWithGroup));
     });
@@ -85,10 +85,10 @@ export class RedisSettlements implements Settlements {
 
   /** Takes a message back from every group. @returns whether some group had it to work on */
   async revoke({ stream, msgId, dedupDigest }: Pick<Settling, 'stream' | 'msgId' | 'dedupDigest'>, followUp: FollowUp | undefined): Promise<boolean> {
-    const { names, connection } = this.#deps;
+    const { names, connection, settings } = this.#deps;
     const reply = await this.#single(stream, `revoke ${msgId} of ${stream}`, async (lane, number, attempt) => {
-      const keys = [names.stream(stream), names.errors(stream), names.dedup(stream, dedupDigest ?? ''), lane, ...(followUp === undefined ? [] : [names.stream(followUp.stream)])];
-      const args = [number, attempt, laneMemoryMs, msgId, ...(followUp === undefined ? [] : [followUp.msgType ?? 'task', payloadText(followUp.payload)])];
+      const keys = [names.stream(stream), names.errors(stream), names.followUps(stream, msgId), lane, ...(followUp === undefined ? [] : [names.stream(followUp.stream)])];
+      const args = [number, attempt, laneMemoryMs, msgId, ...(followUp === undefined ? [] : [followUp.msgType ?? 'task', payloadText(followUp.payload), dedupDigest === undefined ? '' : settings.dedupWindowMs])];
       return String(await connection.script(revokeScript, keys, args));
     });
     return reply === '1';

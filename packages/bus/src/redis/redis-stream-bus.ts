@@ -167,7 +167,7 @@ export class RedisStreamBus implements MessageBus {
     if (!isRevoked) return false;
     if (publish !== undefined && !isTogether) {
       const followUpId = await this.#publisher.publish(publish.stream, publish.payload, { ...publish, dedupId: `follows:revoke:${stream}:${msgId}` });
-      await this.#commands.persist(`note ${followUpId}`, () => this.#commands.script(followScript, [this.#names.dedup(stream, dedupDigest ?? '')], [msgId, followUpId]));
+      await this.#commands.persist(`note ${followUpId}`, () => this.#commands.script(followScript, [this.#names.followUps(stream, msgId)], [this.settings.dedupWindowMs, msgId, followUpId]));
     }
     this.#consumer.announceRevoked(stream, msgId);
     return true;
@@ -179,9 +179,13 @@ export class RedisStreamBus implements MessageBus {
     return this.#commands.persist(`find ${dedupId} on ${stream}`, async () => {
       const known = await this.#commands.command(['GET', this.#names.dedup(stream, dedupDigestOf(dedupId))]);
       if (known === null) return undefined;
-      const [msgId = '', , followUpId] = String(known).split(' ');
-      const isKept = ((await this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId])) as Reply[]).length > 0;
-      return { msgId, isKept, followUpId };
+      const [msgId = ''] = String(known).split(' ');
+      const [entries, followUpId] = await Promise.all([
+        this.#commands.command(['XRANGE', this.#names.stream(stream), msgId, msgId]),
+        this.#commands.command(['HGET', this.#names.followUps(stream, msgId), msgId]),
+      ]);
+      const isKept = (entries as Reply[]).length > 0;
+      return { msgId, isKept, followUpId: followUpId === null ? undefined : String(followUpId) };
     });
   }
 

@@ -4,7 +4,8 @@ import { roomFunction } from './room.lua.ts';
 
 /**
  * Adds a batch of messages to one stream. Not separable: the check of the deduplication id and the entry (or two racing publishers add twice); the entry and the
- * memory of this batch (or a repeat after a lost reply adds twice). The entry comes before its deduplication key, so that a failing XADD leaves no key behind.
+ * memory of this batch (or a repeat after a lost reply adds twice). The first entry comes before its deduplication key, so that an XADD which the server refuses leaves no key
+ * behind; what it takes then, it takes for the rest of the batch.
  *
  * What a lane did last was acknowledged before it does the next: a server that does not remember it has lost what it had acknowledged.
  *
@@ -24,30 +25,50 @@ if ARGV[8] ~= '' and string.match(redis.call('GET', KEYS[2]) or '', '^%S+') ~= A
 
 local stream = KEYS[1]
 local left = room(stream, (#ARGV - 8) / 4, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1')
+local ms, seq -- of the newest entry: those that follow it in this batch get the ids after it
+local function add(i, ...)
+  local id = '*'
+  if ms then
+    seq = seq + 1
+    id = ms .. '-' .. string.format('%.0f', seq)
+  end
+  local added = redis.call('XADD', stream, id, 'type', ARGV[i], 'payload', ARGV[i + 1], ...)
+  if not ms then
+    ms, seq = string.match(added, '^(%d+)-(%d+)$')
+    seq = tonumber(seq)
+  end
+  left = left - 1
+  return added
+end
+local function known(value, digest)
+  local id, its = string.match(value, '^(%S+) (%S+)')
+  return (its == digest and '=' or '!') .. id
+end
+
 local key = 3
 for i = 9, #ARGV, 4 do
-  local reply = nil
-  local dedup = ARGV[i + 2]
-  if dedup ~= '' then
-    local known = redis.call('GET', KEYS[key])
-    if known then
-      local id, digest = string.match(known, '^(%S+) (%S+)')
-      reply = (digest == ARGV[i + 3] and '=' or '!') .. id
-    end
-  end
-  if reply == nil then
-    if left <= 0 then
-      reply = '~'
-    elseif dedup == '' then
-      reply = redis.call('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1])
-      left = left - 1
+  local dedup, reply = ARGV[i + 2], nil
+  if dedup == '' then
+    reply = left <= 0 and '~' or add(i)
+  else
+    local digest = ARGV[i + 3]
+    if ms and left > 0 then
+      -- Its id is known before its entry is there: one look tells whether it is new, and remembers it.
+      local value = redis.call('SET', KEYS[key], ms .. '-' .. string.format('%.0f', seq + 1) .. ' ' .. digest, 'NX', 'GET', 'PX', ARGV[5])
+      reply = value and known(value, digest) or add(i, 'dedup', dedup)
     else
-      reply = redis.call('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1], 'dedup', dedup)
-      redis.call('SET', KEYS[key], reply .. ' ' .. ARGV[i + 3], 'PX', ARGV[5])
-      left = left - 1
+      local value = redis.call('GET', KEYS[key])
+      if value then
+        reply = known(value, digest)
+      elseif left <= 0 then
+        reply = '~'
+      else
+        reply = add(i, 'dedup', dedup)
+        redis.call('SET', KEYS[key], reply .. ' ' .. digest, 'PX', ARGV[5])
+      end
     end
+    key = key + 1
   end
-  if dedup ~= '' then key = key + 1 end
   replies[#replies + 1] = reply
 end
 redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[6])

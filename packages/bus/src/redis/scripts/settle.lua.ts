@@ -1,7 +1,7 @@
 import { script } from '../script.ts';
 import { buryFunction } from './bury.lua.ts';
 import { laneFunction } from './lane.lua.ts';
-import { noteFollowUpFunction } from './note-follow-up.lua.ts';
+import { noteFollowUpsFunction } from './note-follow-up.lua.ts';
 
 /**
  * Gives one message back, or buries it. Not separable: the check of who holds it and the move; the burial and the follow-up that tells of it; all that and the memory of it,
@@ -9,14 +9,13 @@ import { noteFollowUpFunction } from './note-follow-up.lua.ts';
  *
  * A message that waits for its next delivery is parked: pending for a consumer of its own, whose idle time tells when it is due.
  *
- * KEYS  1 stream · 2 errors of earlier attempts · 3 dead letters · 4 what this lane did last · 5 deduplication key of the message, or any other · 6 stream of the follow-up,
- *       if there is one
+ * KEYS  1 stream · 2 errors of earlier attempts · 3 dead letters · 4 what this lane did last · 5 hash of follow-ups · 6 stream of the follow-up, if there is one
  * ARGV  1 number of this work · 2 attempt · 3 ms a lane is remembered · 4 mode: retry | dead | release · 5 group · 6 consumer ('' for whoever) · 7 id · 8 delivery count
  *       ('' for any) · 9 error · 10 deliveries allowed · 11 the parking consumer · 12 idle ms at which it is due · 13 ms until it is due · 14 ms errors are kept · 15 type and
- *       16 payload of the follow-up to a burial, if there is one
+ *       16 payload of the follow-up to a burial, if there is one · 17 ms it is noted, '' when nobody will ask for it
  * Returns retry | dead | lost (its entry was deleted) | other (somebody else holds it) | gone (not pending)
  */
-export const settleScript = script(`${laneFunction}${buryFunction}${noteFollowUpFunction}
+export const settleScript = script(`${laneFunction}${buryFunction}${noteFollowUpsFunction}
 local done = lane(KEYS[4], ARGV[1], ARGV[2])
 if done then return done[1] end
 
@@ -41,7 +40,10 @@ local function settle()
   local encoded = cjson.encode(errors)
   if mode == 'dead' or count >= tonumber(ARGV[10]) then
     if not bury(group, id, count, encoded) then return 'lost' end
-    if ARGV[16] then noteFollowUp(KEYS[5], id, redis.call('XADD', KEYS[6], '*', 'type', ARGV[15], 'payload', ARGV[16])) end
+    if ARGV[16] then
+      local followUp = redis.call('XADD', KEYS[6], '*', 'type', ARGV[15], 'payload', ARGV[16])
+      if ARGV[17] ~= '' then noteFollowUps(KEYS[5], ARGV[17], id, followUp) end
+    end
     return 'dead'
   end
   redis.call('HSET', KEYS[2], field, encoded)
