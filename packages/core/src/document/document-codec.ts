@@ -23,6 +23,7 @@ interface FieldPlan {
   schema: z.ZodType;
   check: QuickCheck;
   isNullable: boolean;
+  isRequired: boolean;
   /** Makes the value of what is left out; undefined for a field that has to be there, or may stay away. */
   absent: (() => unknown) | undefined;
 }
@@ -40,24 +41,31 @@ export function documentCodec<S extends z.ZodType>(schema: S): DocumentCodec<S> 
     return { read: (raw, what) => parseDocument(schema, raw, what), complete: (value) => schema.parse(value), writeCompact: (value) => compact(toDocument(schema, value) as Record<string, unknown>) };
   }
   const plan = [...documentFields(shape)].map(([name, field]) => planOf(name, field.key, field.schema as z.ZodType));
+  const byName = new Map(plan.map((field) => [field.name, field]));
+  const byKey = new Map(plan.map((field) => [field.key, field]));
+  const empty = emptyOf(plan);
+  const required = plan.filter(({ isRequired }) => isRequired).map(({ key }) => key);
   /** Undefined when something does not fit. */
-  const quickly = (given: Record<string, unknown>, from: 'name' | 'key'): Record<string, unknown> | undefined => {
-    const read: Record<string, unknown> = {};
-    for (const field of plan) {
-      const value = given[field[from]];
-      if (value === undefined ? field.absent !== undefined : field.check(value) || (value === null && field.isNullable)) {
-        read[field.key] = value === undefined ? field.absent?.() : value;
+  const quickly = (given: Record<string, unknown>, fields: ReadonlyMap<string, FieldPlan>): Record<string, unknown> | undefined => {
+    const read = empty();
+    for (const name in given) {
+      const value = given[name];
+      const field = fields.get(name);
+      if (field === undefined || value === undefined) continue;
+      if (field.check(value) || (value === null && field.isNullable)) {
+        read[field.key] = value;
         continue;
       }
       const parsed = field.schema.safeParse(value);
       if (!parsed.success) return undefined;
-      if (parsed.data !== undefined) read[field.key] = parsed.data;
+      read[field.key] = parsed.data;
     }
+    for (const key of required) if (read[key] === undefined) return undefined;
     return read;
   };
   return {
-    read: (raw, what) => ((isPlainObject(raw) ? quickly(raw, 'name') : undefined) ?? parseDocument(schema, raw, what)) as z.output<S>,
-    complete: (value) => ((isPlainObject(value) ? quickly(value, 'key') : undefined) ?? schema.parse(value)) as z.output<S>,
+    read: (raw, what) => ((isPlainObject(raw) ? quickly(raw, byName) : undefined) ?? parseDocument(schema, raw, what)) as z.output<S>,
+    complete: (value) => ((isPlainObject(value) ? quickly(value, byKey) : undefined) ?? schema.parse(value)) as z.output<S>,
     writeCompact(value) {
       const document: Record<string, unknown> = {};
       const from = value as Record<string, unknown>;
@@ -77,21 +85,35 @@ function planOf(name: string, key: string, schema: z.ZodType): FieldPlan {
     if (definitionOf(inner).type === 'nullable') isNullable = true;
   }
   const absent = def.type === 'default' ? () => schema.parse(undefined) : undefined;
-  return { name, key, schema, check: quickCheckOf(unwrap(schema)), isNullable, absent: absent === undefined ? undefined : cheaply(absent) };
+  return { name, key, schema, check: quickCheckOf(unwrap(schema)), isNullable, isRequired: !schema.safeParse(undefined).success, absent };
 }
 
-/** The defaults that are used most are made without asking the schema. */
-function cheaply(make: () => unknown): () => unknown {
-  const example = make();
-  if (typeof example !== 'object' || example === null) return () => example;
-  if (Array.isArray(example) && example.length === 0) return () => [];
-  if (isPlainObject(example) && Object.keys(example).length === 0) return () => ({});
-  return make;
+/** Makes values in which nothing is given yet, all of one shape. Lists and maps are new each time. */
+function emptyOf(plan: readonly FieldPlan[]): () => Record<string, unknown> {
+  const template: Record<string, unknown> = {};
+  const fresh: [key: string, make: () => unknown][] = [];
+  for (const { key, absent, isRequired } of plan) {
+    if (absent === undefined && !isRequired) continue;
+    const example = absent?.();
+    template[key] = example;
+    if (absent === undefined || typeof example !== 'object' || example === null) continue;
+    if (Array.isArray(example) && example.length === 0) fresh.push([key, () => []]);
+    else if (isPlainObject(example) && Object.keys(example).length === 0) fresh.push([key, () => ({})]);
+    else fresh.push([key, absent]);
+  }
+  return () => {
+    const value = { ...template };
+    for (const [key, make] of fresh) value[key] = make();
+    return value;
+  };
 }
 
 function quickCheckOf(schema: AnySchema): QuickCheck {
   const def = schema._zod.def as { type: string; checks?: readonly unknown[]; entries?: Record<string, unknown>; element?: AnySchema; valueType?: AnySchema };
-  if ((def.checks?.length ?? 0) > 0) return () => false;
+  if ((def.checks?.length ?? 0) > 0) {
+    const lengths = def.type === 'string' ? lengthsOf(def.checks ?? []) : undefined;
+    return lengths === undefined ? () => false : (value) => typeof value === 'string' && value.length >= lengths.least && value.length <= lengths.most;
+  }
   switch (def.type) {
     case 'string':
       return (value) => typeof value === 'string';
@@ -113,6 +135,18 @@ function quickCheckOf(schema: AnySchema): QuickCheck {
     default:
       return () => false;
   }
+}
+
+/** The bounds of a text of which nothing else is asked. */
+function lengthsOf(checks: readonly unknown[]): { least: number; most: number } | undefined {
+  const lengths = { least: 0, most: Number.POSITIVE_INFINITY };
+  for (const each of checks) {
+    const { check, minimum, maximum } = (each as { _zod: { def: { check: string; minimum?: number; maximum?: number } } })._zod.def;
+    if (check === 'min_length' && minimum !== undefined) lengths.least = Math.max(lengths.least, minimum);
+    else if (check === 'max_length' && maximum !== undefined) lengths.most = Math.min(lengths.most, maximum);
+    else return undefined;
+  }
+  return lengths;
 }
 
 function compact(document: Record<string, unknown>): Record<string, unknown> {
