@@ -92,7 +92,7 @@ describe('recovery from disk', () => {
     await process.context.put('seen', 10, { source: 'test' });
     failing = true;
     await process.inject({ payload: 'bad', eventId: 'bad' });
-    await eventually(() => process.status().dead_letter_count === 1);
+    await eventually(() => process.status().dead_letter_count === 1 && process.status().running_runs === 0);
     await process.suspend();
     await process.inject({ payload: 'later', eventId: 'later' });
     const { uptime_seconds: _, ...before } = process.status();

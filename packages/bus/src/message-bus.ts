@@ -187,6 +187,12 @@ export interface MessageBus {
   publish(stream: string, payload: Uint8Array | string, options?: PublishOptions): Promise<string>;
   /** Makes the stream and the group when they do not exist. A new group starts at the beginning of the stream unless told otherwise. */
   createGroup(stream: string, group?: string, options?: { start?: 'beginning' | 'end' }): Promise<void>;
+  /**
+   * Removes a group, with what it has not acknowledged: it holds the stream no more. Its subscriptions have to be ended before, or they make it again.
+   *
+   * @returns whether there was one
+   */
+  removeGroup(stream: string, group: string): Promise<boolean>;
   /** One read for those who keep track of messages themselves: no renewal, so whoever holds a message longer than `claimIdleMs` may see it go to another. */
   readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]>;
   /** Acknowledges by id, whoever holds the message; gives how many were pending. */

@@ -166,6 +166,21 @@ describe.skipIf(inject('redisUrl') === '')('hosts on one Redis', () => {
     expect(new Set(ids).size).toBe(7);
   });
 
+  it('keep nothing for a subscription that an agent has no more', async () => {
+    const environment = onRedis();
+    const { bus } = redisBus(environment);
+    const shop = office({ clerk: 'triggers: [{ type: message, topic: news }, { type: message, topic: news, filter_expression: "payload.content > 9" }, { type: message, topic: prices }]\n', other: 'triggers: [{ type: message, topic: news }]\n' });
+    const first = await shop.start({ environment });
+    const groups = async () => Object.fromEntries(await Promise.all(['news', 'prices'].map(async (topic) => [topic, (await bus.inspect(`topic:${topic}`)).groups.map(({ name }) => name).sort()])));
+    await expect.poll(groups, wait).toEqual({ news: ['clerk', 'clerk.2', 'other'], prices: ['clerk'] });
+    await first.host.stop('an update');
+    shop.write('agents/clerk.agent', quietAgent('clerk', 'triggers: [{ type: message, topic: news, filter_expression: "payload.content > 1" }]\n'));
+    const second = await shop.start({ environment });
+    await expect.poll(groups, wait).toEqual({ news: ['clerk', 'other'], prices: [] });
+    await second.host.runtime.removeProcess('clerk');
+    await expect.poll(groups, wait).toEqual({ news: ['other'], prices: [] });
+  });
+
   it('give what an agent says to the channel that asked, once', async () => {
     const environment = onRedis();
     const { bus, client } = redisBus(environment);

@@ -84,6 +84,8 @@ export interface EventSubscriber {
 export interface MessageSubscriber {
   /** @param subscriber - whoever has the same one shares the messages; each other one gets them all */
   subscribe(topic: string, handler: (message: ReceivedMessage) => Promise<void>, subscriber?: string): Promise<() => Promise<void>>;
+  /** Forgets a subscriber that will not come back, with what waits for it. */
+  unsubscribe?(topic: string, subscriber: string): Promise<void>;
 }
 
 /** A message of a topic. */

@@ -3,6 +3,7 @@ import type { Journal, JournalEntry, JournalQuery } from '@cortex-runtime/journa
 import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
 import type { TriggerEvent } from '@cortex-runtime/triggers';
 
+import { endSubscriptions } from '../triggers/topic-subscriber.ts';
 import { AgentContext } from '../context/agent-context.ts';
 import { EventRefusedError, FeatureNotAvailableError, ProcessHibernatedError } from '../errors.ts';
 import { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
@@ -159,8 +160,9 @@ export class AgentProcess {
 
   async #begin(): Promise<void> {
     if (this.#deployment !== undefined) {
-      await this.#record.deploy({ ...this.#deployment, baseDirectory: this.#baseDirectory, ...(this.source === undefined ? {} : { source: this.source }) });
+      const before = await this.#record.deploy({ ...this.#deployment, baseDirectory: this.#baseDirectory, ...(this.source === undefined ? {} : { source: this.source }) });
       this.#deployment = undefined;
+      if (before !== undefined) await endSubscriptions({ broker: this.#deps.broker, logger: this.#logger }, this.name, before.triggers, this.config.triggers);
     }
     const engine = new ProcessEngine({
       deps: this.#deps,
@@ -370,7 +372,9 @@ export class AgentProcess {
   /** Records that the process is removed; one that is added later under its id begins anew. */
   async recordRemoval(): Promise<void> {
     await this.wake();
+    const { triggers } = this.config;
     await this.#record.write([{ entryType: 'process_removed', data: {} }]).durable;
+    await endSubscriptions({ broker: this.#deps.broker, logger: this.#logger }, this.name, triggers, []);
   }
 
   async #fail(reason: string): Promise<void> {

@@ -88,11 +88,12 @@ export class ProcessRecord {
     return this.#log.settled();
   }
 
-  /** Records the configuration when it differs from the deployed one, and the initial state at the very first time. */
-  async deploy({ config, digest, source, baseDirectory }: Deployment): Promise<void> {
+  /** Records the configuration when it differs from the deployed one, and the initial state at the very first time. @returns the one before, when there was another */
+  async deploy({ config, digest, source, baseDirectory }: Deployment): Promise<ProcessConfig | undefined> {
     const { deployment } = this.states;
+    const before = deployment.config;
     this.#config = config; // what is recorded, or is about to be: nobody has to read it back from its document
-    if (deployment.digest === digest && deployment.base_directory === baseDirectory) return;
+    if (deployment.digest === digest && deployment.base_directory === baseDirectory) return undefined;
     const isFirst = deployment.digest === null;
     const entries: OwnJournalEntry[] = [
       { entryType: 'process_deployed', data: { config: processConfigToDocument(config), digest, base_directory: baseDirectory, ...(source === undefined ? {} : { source }) } },
@@ -101,6 +102,7 @@ export class ProcessRecord {
       for (const [key, value] of Object.entries(config.context.initialState as Record<string, JsonValue>)) entries.push({ entryType: 'context_update', data: { key, value, source: 'manifest' } });
     }
     await this.write(entries).durable;
+    return isFirst || before === null ? undefined : processConfigFromDocument(before);
   }
 
   /** Makes the conversation and the agent's state of entry `toSeq` hold again. Nothing is edited: an entry carries that state. Events, effects and counts never go back. */

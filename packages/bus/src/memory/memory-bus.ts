@@ -86,6 +86,12 @@ export class MemoryBus implements MessageBus {
     of.group(group, options.start === 'end' ? of.log.end : of.log.start);
   }
 
+  async removeGroup(stream: string, group: string): Promise<boolean> {
+    assertOpen(this.#isClosed);
+    assertGroupName('group', group);
+    return this.#stream(stream).groups.delete(group);
+  }
+
   async readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]> {
     assertOpen(this.#isClosed);
     const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);

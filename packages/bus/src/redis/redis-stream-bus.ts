@@ -88,6 +88,20 @@ export class RedisStreamBus implements MessageBus {
     await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0');
   }
 
+  async removeGroup(stream: string, group: string): Promise<boolean> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    assertGroupName('group', group);
+    return this.#commands.persist(`remove the group ${group} of ${stream}`, async (attempt) => {
+      try {
+        return Number(await this.#commands.command(['XGROUP', 'DESTROY', this.#names.stream(stream), group])) === 1 || attempt > 1;
+      } catch (error) {
+        if (error instanceof Error && error.message.startsWith('ERR The XGROUP subcommand requires the key to exist')) return false;
+        throw error;
+      }
+    });
+  }
+
   async readGroup(streams: string | readonly string[], options: ReadGroupOptions): Promise<GroupMessage[]> {
     assertOpen(this.#isClosed);
     const list = streamList(streams);

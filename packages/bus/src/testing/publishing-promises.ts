@@ -52,6 +52,20 @@ export function publishingPromises(promise: Promised): void {
     await bus.publish('s', 'fits');
   }, { maxBacklog: 50, maxLength: 5 });
 
+  promise('takes more again when a group that held the stream is removed', async ({ bus }) => {
+    await bus.createGroup('s', 'gone');
+    await bus.createGroup('s', 'here');
+    for (let index = 0; index < 50; index += 1) await bus.publish('s', String(index));
+    await takeTexts(bus.subscribe('s', { group: 'here' }), 50);
+    await expect(bus.publish('s', 'too much')).rejects.toBeInstanceOf(BusFullError);
+    expect(await bus.removeGroup('s', 'gone')).toBe(true);
+    await bus.publish('s', 'fits');
+    expect(await bus.removeGroup('s', 'gone')).toBe(false);
+    expect(await bus.removeGroup('never', 'gone')).toBe(false);
+    expect((await bus.inspect('s')).groups.map(({ name }) => name)).toEqual(['here']);
+    await expect(bus.removeGroup('s', '')).rejects.toBeInstanceOf(InvalidInputError);
+  }, { maxBacklog: 50, maxLength: 5 });
+
   promise('adds nothing for a deduplication id that it knows, and refuses the id for other work', async ({ bus }) => {
     const first = await bus.publish('s', 'pay', { dedupId: 'order-1' });
     const again = await Promise.all(Array.from({ length: 20 }, () => bus.publish('s', 'pay', { dedupId: 'order-1' })));

@@ -44,7 +44,7 @@ const giveBackMs = 1_000;
 /**
  * Topics on a message bus: everybody who has subscribed gets each message, at least once, from the time of the first subscription on, also what came while they were away.
  *
- * A subscriber that never comes back holds the topic: remove its group (`XGROUP DESTROY`).
+ * A subscriber that never comes back holds the topic until it is forgotten (`unsubscribe`).
  */
 export class MessageTopics {
   readonly #bus: MessageBus;
@@ -82,6 +82,11 @@ export class MessageTopics {
         await subscription.stop();
         await running;
       });
+  }
+
+  /** Forgets a subscriber for good, with what waits for it. Its subscriptions have to be ended before. */
+  async unsubscribe(topic: string, subscriber: string): Promise<void> {
+    await this.#bus.removeGroup(topicStream(topic), subscriber);
   }
 
   async #run(subscription: Subscription, topic: string, handler: (message: MessageOfTopic) => Promise<void>): Promise<void> {
