@@ -18,10 +18,9 @@ import { type Redis } from 'ioredis';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const tasks = Number(process.env['BENCH_TASKS'] ?? 50_000);
-const only = process.argv[2];
 const payload = 'x'.repeat(200);
 const everysec = ['--appendonly', 'yes', '--appendfsync', 'everysec'];
-const peers = createRequire(join(process.cwd(), 'bench/bus/'));
+const peers = createRequire(join(process.cwd(), 'bench/'));
 
 interface BullQueue {
   addBulk(jobs: { name: string; data: unknown; opts?: object }[]): Promise<unknown>;
@@ -323,7 +322,7 @@ async function usage(client: Redis): Promise<{ commands: number; cpu: number; me
   return { commands: all, cpu: of('used_cpu_user_main_thread') + of('used_cpu_sys_main_thread'), memory: of('used_memory') };
 }
 
-export async function main(): Promise<void> {
+export async function main(only: string | undefined): Promise<void> {
   console.log(`node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${tasks} tasks, ${rounds} rounds`);
   for (const [name, run] of Object.entries(cases)) {
     if (only !== undefined && !name.includes(only)) continue;

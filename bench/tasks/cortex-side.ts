@@ -72,7 +72,6 @@ export const operations = {
     return taken;
   },
 
-  /** As `roundTrips`, knowing the end by the tail of results only: the answer is not looked up besides. */
   async close() {
     await client.close();
     await bus.close();
