@@ -14,6 +14,7 @@ export type { ProcessStatus } from './process/process-status.ts';
 export type { ProcessUpdate } from './process/process-update.ts';
 export type { WaitingEffect } from './process/waiting-effects.ts';
 export type { EventOutcome, ReplyPort } from './replies/event-outcome.ts';
+export type { MeshPort } from './run/mesh-port.ts';
 export type { TypedMemory } from './run/memory-tools.ts';
 export { AgentRuntime, type AddProcessOptions, type StartReport } from './runtime/agent-runtime.ts';
 export { DistributedConfig, RuntimeConfig } from './runtime/runtime-config.ts';

@@ -53,6 +53,7 @@ export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs
     eventBus: mesh.eventBus,
     broker: mesh.broker,
     tasks: mesh.tasks,
+    mesh: mesh.served,
     replies: mesh.replies,
     costOf: (modelId, usage) => prices.costOf(modelId, usage),
   };

@@ -107,6 +107,26 @@ describe.each([['within a host', {}], ['over Redis', { CORTEX_REDIS_URL: inject(
     expect(await mesh.health()).toMatchObject({ ok: true, kind: name === 'over Redis' ? 'redis' : 'memory' });
   });
 
+  it('lets an agent ask another, as far as its manifest allows, and goes on with the answer', async ({ skip }) => {
+    const environment = usable(skip);
+    const shop = office({ forge: 'triggers: [{ type: task }, { type: event, event_type: "clerk.*" }]\nconfig: { concurrency: 4 }\n' });
+    shop.write('agents/clerk.yaml', [
+      'rules:',
+      '  - when: { turn: 1 }',
+      '    respond: { tool_calls: [{ name: ask_agent, arguments: { agent: forge, text: "build {{payload.what}}" } }, { name: ask_agent, arguments: { agent: other, text: x } }, { name: emit_event, arguments: { event_type: clerk.asked } }] }',
+      '  - when: { after_tool: emit_event }',
+      '    respond: { text: "{{results.ask_agent}}" }',
+    ].join('\n'));
+    shop.write('agents/clerk.agent', 'name: clerk\nmodel: scripted:clerk.yaml\nmesh: { ask: [forge], emit: ["clerk.*"] }\n');
+    const running = await shop.start({ environment });
+    await running.client.inject('clerk', { payload: { what: 'a boat' }, eventId: 'order-1' });
+    await expect.poll(() => entries(running, 'clerk', 'tool_result').then((found) => found.map(({ data }) => String(data['content']))), wait).toEqual([
+      expect.stringContaining('| forge did build a boat') as string, 'you may not ask other, only forge', 'emitted clerk.asked',
+    ]);
+    const events = await entries(running, 'forge', 'trigger_event');
+    expect(events.map(({ data }) => [data['trigger_type'], data['cause']]).sort()).toEqual([['event', ['order-1']], ['task', ['order-1']]]);
+  });
+
   it('says what an agent that failed, declined or was cancelled has to say', async ({ skip }) => {
     const environment = usable(skip);
     const triggers = (more = '') => `triggers: [{ type: task${more} }]\ntrigger_delivery: { max_retries: 1, retry_backoff: 10ms }\n`;

@@ -23,7 +23,7 @@ const settings = ProcessConfig.shape;
 
 /** The settings of a process that may also stand at the top of a manifest; all others stand under `config`. */
 export const rootSettings = [
-  'model', 'modelOptions', 'instructions', 'identity', 'servers', 'plugins', 'triggers', 'journal', 'context', 'executionMode', 'openMode', 'secrets', 'budget', 'health',
+  'model', 'modelOptions', 'instructions', 'identity', 'servers', 'plugins', 'mesh', 'triggers', 'journal', 'context', 'executionMode', 'openMode', 'secrets', 'budget', 'health',
   'mission', 'inbox', 'breaker', 'approval', 'triggerDelivery',
 ] as const satisfies readonly (keyof typeof settings)[];
 
@@ -40,6 +40,7 @@ export const AgentManifestSchema = z.strictObject({
   identity: settings.identity,
   servers: settings.servers,
   plugins: settings.plugins,
+  mesh: settings.mesh,
   triggers: settings.triggers,
   world: z.record(z.string(), z.unknown()).optional().describe('State at the first start; the same as context.initial_state.'),
   memory: ManifestMemory.optional().describe('Long-term memory.'),

@@ -29,7 +29,7 @@ export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
   add(config.mission.enabled, 'mission', `${inactive}: progress is not judged`);
   add(config.inbox.enabled, 'inbox', `${inactive}: people can not send messages to the agent`);
   add(config.approval !== undefined, 'approval', `${inactive}: which calls wait for an approval is said by plugins.NAME.actions and servers.NAME.tiers`);
-  add(JSON.stringify(config.breaker) !== defaultBreaker, 'breaker', `${inactive}: chains of wakes are recorded and not stopped`);
+  add(JSON.stringify(config.breaker) !== defaultBreaker, 'breaker', `${inactive}: chains of wakes are recorded and not stopped, but for max_depth, which the tools of the mesh keep`);
   for (const [name, server] of Object.entries(config.servers)) {
     if ('url' in server) for (const [key, field] of serverFields) add(server[key] !== undefined, `servers.${name}.${field}`, `${inactive}: use bearer_token, api_key or headers`);
   }

@@ -86,7 +86,7 @@ describe('warnings', () => {
     ['config: {guardrails: {a: 1}}', '5:22 config.guardrails: accepted, has no effect in this version'],
     ['config: {optimize_tools: semantic}', '5:26 config.optimize_tools: accepted, has no effect in this version'],
     ['identity: {role: clerk}', '5:11 identity: accepted, has no effect in this version'],
-    ['breaker: {max_depth: 3}', '5:10 breaker: accepted, has no effect in this version: chains of wakes are recorded and not stopped'],
+    ['breaker: {max_depth: 3}', '5:10 breaker: accepted, has no effect in this version: chains of wakes are recorded and not stopped, but for max_depth, which the tools of the mesh keep'],
     ['entrypoint: hooks.py', '5:13 entrypoint: accepted, has no effect in this version'],
   ])('say what does nothing yet: %s', (text, expected) => {
     expect(warningsOf(`${quiet}${text}`)).toEqual([expected]);

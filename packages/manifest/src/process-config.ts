@@ -1,3 +1,4 @@
+import { MeshAccess } from '@cortex-runtime/bus/config';
 import { duration } from '@cortex-runtime/core';
 import { BreakerConfig, BudgetConfig, HealthConfig, MissionConfig, SecretScopeConfig } from '@cortex-runtime/governance/config';
 import { InboxConfig } from '@cortex-runtime/inbox/config';
@@ -49,6 +50,7 @@ export const ProcessConfig = z.strictObject({
   openMode: OpenModeConfig.prefault({}).describe('Limits of open mode; ignored in strict mode.'),
   servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'must be letters, digits, _ or -'), ServerConfig).default({}).describe('MCP servers by name.'),
   plugins: z.record(z.string().regex(pluginNamePattern, `must be ${pluginNameRule}`), PluginConfig).default({}).describe('Plugins that the agent may use, by name.'),
+  mesh: MeshAccess.prefault({}).describe('Whom the agent may ask, and what it may publish and emit.'),
   triggers: z.array(TriggerConfig).default([]).describe('What wakes the agent.'),
   journal: JournalConfig.prefault({}),
   context: ContextConfig.prefault({}),

@@ -116,6 +116,8 @@ export interface ReceivedTask {
   payload: JsonObject;
   /** What is needed to answer it; kept with the event, and not shown. */
   replyTo: JsonObject;
+  /** Ids of what led to it, the nearest last. */
+  cause?: readonly string[];
 }
 
 export interface TaskFeed {

@@ -10,6 +10,7 @@ import { contextTools } from '../run/context-tools.ts';
 import { executeRun, type RunInput, type RunOutcome } from '../run/execute-run.ts';
 import { memoryOrigin } from '../run/memory-origin.ts';
 import { memoryTools } from '../run/memory-tools.ts';
+import { meshTools } from '../run/mesh-tools.ts';
 import { buildPrompt } from '../run/prompt.ts';
 import { storeExchange } from '../run/store-exchange.ts';
 import { collectTools } from '../run/tool-set.ts';
@@ -41,7 +42,9 @@ export async function runEvent(input: RunEventInput): Promise<RunOutcome> {
   // First of all: whoever else takes part in the conversation reads it, whatever becomes of this run.
   const conversation = said === undefined || deps.sessions === undefined ? undefined : await ConversationOfRun.begin({ sessions: deps.sessions, effects: record.effects, logger }, input, said);
   const ofMemory = deps.typedMemory === undefined ? [] : memoryTools(deps.typedMemory, config.context.memoryAccess, memoryOrigin(input, event, said));
-  const [model, tools] = await Promise.all([live.model(config), collectTools([...contextTools(context), ...ofMemory, ...(deps.tools ?? [])], live.sources(config), logger)]);
+  const maxDepth = config.breaker.enabled ? config.breaker.maxDepth : undefined;
+  const ofMesh = deps.mesh === undefined ? [] : meshTools(deps.mesh, config.mesh, { processName: input.processName, cause: [...event.cause, event.eventId], maxDepth });
+  const [model, tools] = await Promise.all([live.model(config), collectTools([...contextTools(context), ...ofMemory, ...ofMesh, ...(deps.tools ?? [])], live.sources(config), logger)]);
   const memories = await relevantMemories(input, said?.text ?? (typeof event.payload === 'string' ? event.payload : JSON.stringify(event.payload)));
   const shown = await conversation?.render({ maxTokens: config.context.sessionMaxTokens, access: config.context.memoryAccess });
   const prompt = buildPrompt({

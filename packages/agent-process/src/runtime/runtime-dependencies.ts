@@ -9,6 +9,7 @@ import type { PluginConfig } from '@cortex-runtime/plugins/config';
 import type { CronScheduler, EventSubscriber, MessageSubscriber, TaskSubscriber, WebhookRoutes } from '@cortex-runtime/triggers';
 
 import type { ReplyPort } from '../replies/event-outcome.ts';
+import type { MeshPort } from '../run/mesh-port.ts';
 import type { TypedMemory } from '../run/memory-tools.ts';
 import type { RunSessions } from '../sessions/run-sessions.ts';
 
@@ -52,6 +53,8 @@ export interface RuntimeDependencies {
   eventBus?: EventSubscriber;
   broker?: MessageSubscriber;
   tasks?: TaskSubscriber;
+  /** Reaches other agents, for those whose `mesh` allows it. */
+  mesh?: MeshPort;
   /** Answers events that say where their answer goes (`metadata.reply_to`); without it such answers stay due. */
   replies?: ReplyPort;
 }

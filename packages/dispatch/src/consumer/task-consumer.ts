@@ -37,7 +37,7 @@ export interface TaskConsumerDependencies {
 }
 
 /** Outcomes that may be on their way to disk and bus at once; with more, nothing new is begun. */
-const settlingAtOnce = 1_000;
+const settlingAtOnce = 200;
 /** How often tasks that take long are looked after. */
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */

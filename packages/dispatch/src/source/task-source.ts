@@ -36,6 +36,8 @@ export interface TaskOffer {
   payload: JsonObject;
   /** What `TaskReplies` needs to answer it. */
   replyTo: JsonObject;
+  /** Ids of what led to it, the nearest last; what its giver says of it (`metadata.cause`). */
+  cause: readonly string[];
 }
 
 const resultsKept = 3_000;
@@ -112,7 +114,7 @@ export class TaskSource {
       const { taskId } = payload;
       let outcome: 'accepted' | 'duplicate' | 'filtered';
       try {
-        outcome = await accept({ taskId, payload: taskEvent(payload), replyTo: replyAddressOf(payload) });
+        outcome = await accept({ taskId, payload: taskEvent(payload), replyTo: replyAddressOf(payload), cause: causeOf(payload) });
       } catch (error) {
         this.#logger.warn({ taskId, agent, error: describeError(error) }, 'an agent could not take a task; it goes back');
         await delivery.release({ delayMs: giveBackMs });
@@ -130,4 +132,12 @@ export class TaskSource {
       if (!(error instanceof LeaseLostError)) this.#logger.warn({ agent, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled; it comes again');
     }
   }
+}
+
+/** At most as many as any chain that goes on may have. */
+const longestCause = 1_000;
+
+function causeOf({ metadata }: TaskPayload): string[] {
+  const { cause } = metadata;
+  return Array.isArray(cause) ? cause.filter((id): id is string => typeof id === 'string').slice(-longestCause) : [];
 }

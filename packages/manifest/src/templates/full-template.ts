@@ -65,6 +65,12 @@ triggers:
     watch_events: [created, modified]
     watch_debounce_seconds: 0.5
 
+# --- Whom it may reach ------------------------------------------------------------------------
+mesh:                                     # nothing that is not named
+  ask: []                                 # agents, domain:NAME
+  publish: []                             # topics
+  emit: []                                # types of events
+
 # --- What it knows -------------------------------------------------------------------------------
 world:                                    # its state at the first start
   orders_seen: 0

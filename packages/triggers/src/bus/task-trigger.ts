@@ -36,7 +36,7 @@ export class TaskTrigger extends SubscriptionTrigger implements BaseTrigger {
 
   protected override async subscribe(): Promise<() => Promise<void>> {
     const agent = { name: this.deps.processName, domains: this.#domains, primaryFor: this.#primaryFor, places: this.#places };
-    const feed = await this.#tasks.subscribe(agent, async ({ taskId, payload, replyTo }) => {
+    const feed = await this.#tasks.subscribe(agent, async ({ taskId, payload, replyTo, cause }) => {
       return this.deliver({
         triggerId: this.triggerId,
         triggerType: this.triggerType,
@@ -44,7 +44,7 @@ export class TaskTrigger extends SubscriptionTrigger implements BaseTrigger {
         timestamp: this.deps.clock.now(),
         payload,
         metadata: { reply_to: replyTo },
-        cause: [],
+        cause: cause ?? [],
       });
     });
     this.#feed = feed;
