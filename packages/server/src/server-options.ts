@@ -3,6 +3,7 @@ import type { WebhookRoutes } from '@cortex-runtime/triggers';
 import { z } from 'zod';
 
 import type { ServedMemory } from './served-memory.ts';
+import type { ServedMesh } from './served-mesh.ts';
 import type { ServedPlugins } from './served-plugins.ts';
 import type { ServedRuntime } from './served-runtime.ts';
 import type { ServedSessions } from './served-sessions.ts';
@@ -14,6 +15,8 @@ export interface ServerDependencies {
   memory?: ServedMemory;
   /** Conversations; without them there is nothing at `/runtime/sessions`. */
   sessions?: ServedSessions;
+  /** Agents that work together; without it there is nothing below `/mesh`, `/tasks`, `/events` and `/topics`. */
+  mesh?: ServedMesh;
   /** Plugins and approvals; absent when there are none. */
   plugins?: ServedPlugins;
   webhookRoutes: WebhookRoutes;
