@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { readWorkspaces, root, type Workspace } from './repository.ts';
 
 // This is how "install only what you need" stays true: each package alone, from its tarball, in a folder that knows nothing of the repository.
@@ -59,19 +59,27 @@ const filesOf = ({ manifest }: Workspace): string[] => Object.values(manifest.ex
 const optionalPeersOf = ({ manifest }: Workspace): string[] =>
   Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, { optional }]) => optional === true).map(([name]) => name);
 
-/** An empty folder with `name` in it, as a stranger would install it. */
-async function installAlone(name: string): Promise<string> {
-  const folder = join(base, name.replaceAll(/\W+/g, '-'));
+/** An empty folder with these packages in it, as a stranger would install them: ours from their tarballs, others as the registry has them. */
+async function installTogether(folderName: string, names: readonly string[]): Promise<string> {
+  const folder = join(base, folderName);
   mkdirSync(folder);
-  const closure = [...closureOf(name)];
+  const ours = names.filter((name) => byName.has(name));
+  const closure = [...new Set(ours.flatMap((name) => [...closureOf(name)]))].filter((dependency) => !ours.includes(dependency));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({
     private: true,
     type: 'module',
-    dependencies: { [name]: tarballOf(name) },
-    overrides: Object.fromEntries(closure.map((dependency) => [dependency, tarballOf(dependency)])),
+    dependencies: { ...Object.fromEntries(ours.map((name) => [name, tarballOf(name)])), ...Object.fromEntries(names.filter((name) => !byName.has(name)).map((name) => [name, installedVersion(name)])) },
+    overrides: { ...Object.fromEntries(closure.map((dependency) => [dependency, tarballOf(dependency)])), ...Object.fromEntries(ours.map((name) => [name, `$${name}`])) },
   }));
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder, env: strangersEnvironment });
   return folder;
+}
+
+const installAlone = (name: string): Promise<string> => installTogether(name.replaceAll(/\W+/g, '-'), [name]);
+
+/** The version of a package of others that the repository itself uses. */
+function installedVersion(name: string): string {
+  return (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** Imports each specifier under plain Node and tells for each `ok` or the error's message. */
@@ -124,5 +132,48 @@ describe('each package, installed alone from its tarball', () => {
       expect(stdout, `${command} --version`).toMatch(/\d+\.\d+\.\d+/);
     }
     rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+describe('docs/mesh.md', () => {
+  const guide = readFileSync(join(root, 'docs/mesh.md'), 'utf8');
+  const files = [...guide.matchAll(/^```js (\S+\.mjs)\n([\s\S]*?)^```$/gm)].map(([, name = '', code = '']) => ({ name, code }));
+  const packages = /^npm install (.+)$/m.exec(guide)?.[1]?.split(' ') ?? [];
+  const rows = [...guide.matchAll(/^\| `([^`]+)`[^|]*\| (\w+) \|/gm)].map(([, text = '', agent = '']) => ({ text, agent }));
+
+  it.skipIf(inject('redisUrl') === '')('shows two terminals that work as it says, with single packages from their tarballs', async () => {
+    expect(files.map(({ name }) => name).sort()).toEqual(['agent.mjs', 'conductor.mjs']);
+    const folder = await installTogether('two-terminals', packages);
+    for (const { name, code } of files) writeFileSync(join(folder, name), code);
+    const example = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, 'packages/dispatch/README.md'), 'utf8'))?.[1] ?? '';
+    writeFileSync(join(folder, 'readme.mjs'), example);
+    expect((await run(process.execPath, ['readme.mjs'], { cwd: folder })).stdout).toBe('build it: done\n');
+
+    const start = (...args: string[]) => {
+      const child = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, CORTEX_REDIS_URL: inject('redisUrl'), NO_COLOR: '1' } });
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+      onTestFinished(() => void child.kill('SIGKILL'));
+      return { child, until: (text: string) => expect.poll(() => said, { timeout: 30_000, interval: 50 }).toContain(text) };
+    };
+    const ended = (child: ChildProcessWithoutNullStreams) => new Promise<number | null>((resolve) => child.once('close', resolve));
+
+    const agents = { forge: start('agent.mjs', 'forge', 'eng'), quill: start('agent.mjs', 'quill', 'docs') };
+    await Promise.all([agents.forge.until('forge takes tasks'), agents.quill.until('quill takes tasks')]);
+    const conductor = start('conductor.mjs');
+    const [mention = rows[0], goesOn = rows[0], other = rows[0]] = rows;
+    for (const row of [mention, goesOn, other]) {
+      conductor.child.stdin.write(`${row?.text}\n`);
+      await conductor.until(`${row?.agent} here. You said: ${row?.text}`);
+    }
+    // An agent that is gone is waited for.
+    agents.quill.child.kill('SIGKILL');
+    conductor.child.stdin.write('@quill are you there?\n');
+    await start('agent.mjs', 'quill', 'docs').until('quill takes tasks');
+    await conductor.until('You said: @quill are you there?');
+    agents.forge.child.kill('SIGINT');
+    expect(await ended(agents.forge.child)).toBe(0);
+    conductor.child.stdin.end();
+    expect(await ended(conductor.child)).toBe(0);
   });
 });

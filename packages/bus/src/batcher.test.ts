@@ -43,6 +43,19 @@ describe('Batcher', () => {
     expect(batches).toEqual([[1, 1, 1], [1], [99], [4, 5], [6]]);
   });
 
+  it('is not idle while a batch is under way', async () => {
+    const { finish, run } = held();
+    const batcher = new Batcher(run, { maxItems: 100, lanes: 2 });
+    expect(batcher.isIdle).toBe(true);
+    const done = batcher.add(1);
+    expect(batcher.isIdle).toBe(false);
+    await Promise.resolve();
+    expect(batcher.isIdle).toBe(false);
+    finish[0]?.();
+    await done;
+    expect(batcher.isIdle).toBe(true);
+  });
+
   it('a batch that fails fails its own items only', async () => {
     let calls = 0;
     const batcher = new Batcher(async (items: number[]) => {

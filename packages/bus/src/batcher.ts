@@ -7,6 +7,7 @@ export class Batcher<Item, Result> {
   readonly #maxItems: number;
   readonly #maxWeight: number;
   readonly #weigh: (item: Item) => number;
+  readonly #lanes: number;
   readonly #freeLanes: number[];
   #waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
   #isScheduled = false;
@@ -20,11 +21,13 @@ export class Batcher<Item, Result> {
     this.#maxItems = options.maxItems;
     this.#maxWeight = options.maxWeight ?? Infinity;
     this.#weigh = options.weigh ?? (() => 0);
+    this.#lanes = options.lanes;
     this.#freeLanes = Array.from({ length: options.lanes }, (_, lane) => lane);
   }
 
+  /** Nothing waits, and nothing is under way. */
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && !this.#isScheduled;
+    return this.#waiting.length === 0 && this.#freeLanes.length === this.#lanes;
   }
 
   add(item: Item): Promise<Result> {

@@ -28,6 +28,8 @@ export interface Holder {
 export interface DeliveryHistory {
   readonly errors: readonly string[];
   readonly isExhausted: boolean;
+  /** Its consumers have died again and again. */
+  readonly isSuspect?: boolean;
 }
 
 const firstAttempt: DeliveryHistory = { errors: [], isExhausted: false };

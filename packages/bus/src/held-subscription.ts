@@ -65,10 +65,6 @@ export class HeldSubscription implements Subscription, Holder {
     if (this.free > 0) this.#host.wanted(this);
   }
 
-  holds(stream: string, msgId: string): boolean {
-    return this.inFlight.get(stream)?.has(msgId) === true;
-  }
-
   /** Hands a message in. What arrives after `stop` is given back. */
   offer(delivery: HeldDelivery): void {
     this.inFlight.get(delivery.stream)?.set(delivery.msgId, delivery);
@@ -84,7 +80,9 @@ export class HeldSubscription implements Subscription, Holder {
   }
 
   settled(delivery: HeldDelivery): void {
-    if (this.inFlight.get(delivery.stream)?.delete(delivery.msgId) !== true) return;
+    const deliveries = this.inFlight.get(delivery.stream);
+    // A later delivery of the same message may have taken its place.
+    if (deliveries?.get(delivery.msgId) === delivery) deliveries.delete(delivery.msgId);
     if (delivery.hasPlace) this.#giveUpPlace();
     this.#unsettled -= 1;
     if (this.#unsettled === 0) this.#drained?.();

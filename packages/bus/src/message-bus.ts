@@ -160,6 +160,8 @@ export interface StreamStatus {
 export type BusNotice =
   /** A group was gone and was made again, at the beginning of the stream: what was on the stream before may be lost, or come again. */
   | { type: 'bus.reset'; stream: string; group: string }
+  /** The broker no longer has what it had acknowledged to this publisher: it came back without its newest writes, another took over, or it was emptied. */
+  | { type: 'bus.forgot'; stream: string }
   /** Pending messages whose entries no longer exist: somebody trimmed or deleted them. */
   | { type: 'bus.lost'; stream: string; group: string; msgIds: string[] }
   /** A loan of this process was taken over by another consumer. */

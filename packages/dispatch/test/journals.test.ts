@@ -18,7 +18,7 @@ describe('the outbox of a submitter', () => {
     outbox.closed('a');
     await outbox.settled();
     const again = await TaskOutbox.open({ journal });
-    expect(again.open()).toEqual([{ taskId: 'b', stream: 's', payload: '{"b":1}', msgId: '1-1' }, { taskId: '17', stream: 's', payload: '{}', msgId: null }]);
+    expect(again.open()).toEqual([{ taskId: 'b', stream: 's', payload: '{"b":1}', msgId: '1-1', cancelled: null }, { taskId: '17', stream: 's', payload: '{}', msgId: null, cancelled: null }]);
     expect(again.find('17')).toBeDefined();
     expect(again.find('a')).toBeUndefined();
   });

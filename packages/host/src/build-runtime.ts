@@ -4,6 +4,7 @@ import { createModelProvider, type PriceTable } from '@cortex-runtime/models';
 import { mcpServer } from '@cortex-runtime/plugins/mcp';
 import type { CronScheduler, WebhookRoutes } from '@cortex-runtime/triggers';
 
+import type { HostMesh } from './mesh/host-mesh.ts';
 import type { Journals } from './open-journals.ts';
 import type { HostPlugins } from './plugins/host-plugins.ts';
 import { pluginsProcessId } from './plugins/plugins-process.ts';
@@ -23,11 +24,12 @@ export interface BuildRuntimeDeps {
   webhookRoutes: WebhookRoutes;
   prices: PriceTable;
   storage: HostStorage;
+  mesh: HostMesh;
 }
 
 /** Chooses the adapters of a runtime: this is the one place that knows them all. */
 export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs: number; version: string }): AgentRuntime {
-  const { clock, random, disk, net, logger, createId, environment, journals, plugins, scheduler, webhookRoutes, prices, storage } = deps;
+  const { clock, random, disk, net, logger, createId, environment, journals, plugins, scheduler, webhookRoutes, prices, storage, mesh } = deps;
   const collaborators: RuntimeDependencies = {
     clock, random, disk, net, logger, createId, environment, scheduler, webhookRoutes,
     openJournal: async (config, { processName, baseDirectory }) => {
@@ -48,6 +50,10 @@ export function buildRuntime(deps: BuildRuntimeDeps, options: { hibernateAfterMs
     createMemory: (config, place) => storage.memories.open(config, place),
     typedMemory: storage.typedMemory,
     sessions: storage.sessions,
+    eventBus: mesh.eventBus,
+    broker: mesh.broker,
+    tasks: mesh.tasks,
+    replies: mesh.replies,
     costOf: (modelId, usage) => prices.costOf(modelId, usage),
   };
   return new AgentRuntime(collaborators, options.hibernateAfterMs > 0 ? { hibernateAfterMs: options.hibernateAfterMs } : {});

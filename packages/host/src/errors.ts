@@ -30,3 +30,17 @@ export class StorageUnavailableError extends CortexError {
     super(`${what} could not be opened: ${problem}`, options);
   }
 }
+
+/** No agent is known that the task could be for. */
+export class NobodyThereError extends CortexError {
+  readonly code = 'NOBODY_THERE';
+}
+
+/** No such task was handed in here, or it is too long ago. */
+export class TaskNotFoundError extends CortexError {
+  readonly code = 'TASK_NOT_FOUND';
+
+  constructor(taskId: string, options?: ErrorOptions) {
+    super(`no task ${JSON.stringify(taskId)} was handed in through this API in the last day`, options);
+  }
+}

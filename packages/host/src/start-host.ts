@@ -1,11 +1,12 @@
 import { dirname, resolve } from 'node:path';
 
 import type { AgentRuntime } from '@cortex-runtime/agent-process';
+import { Keyspace } from '@cortex-runtime/bus';
 import { describeError, idGenerator, type Logger } from '@cortex-runtime/core';
 import { nodeDisk, nodeNet, systemClock, systemRandom } from '@cortex-runtime/core/node';
 import type { JournalEntry } from '@cortex-runtime/journal';
 import { priceTable } from '@cortex-runtime/models';
-import { createServer } from '@cortex-runtime/server';
+import { createServer, type ServedMesh } from '@cortex-runtime/server';
 import { createWebhookRoutes, cronScheduler } from '@cortex-runtime/triggers';
 
 import { buildRuntime } from './build-runtime.ts';
@@ -15,6 +16,7 @@ import type { HostConfig } from './host-config.ts';
 import { hostVersion } from './host-version.ts';
 import { hostLogger } from './log/host-logger.ts';
 import { servedMemory } from './memory/served-memory.ts';
+import { openMesh } from './mesh/host-mesh.ts';
 import { openJournals } from './open-journals.ts';
 import { hostPlugins, type HostPlugins } from './plugins/host-plugins.ts';
 import { pluginsProcessId } from './plugins/plugins-process.ts';
@@ -50,6 +52,8 @@ export interface Host {
   readonly token: string;
   readonly dataDirectory: string;
   readonly runtime: AgentRuntime;
+  /** What its agents share with each other, and over Redis with those of other hosts. */
+  readonly mesh: ServedMesh;
   readonly logger: Logger;
   /** Lets running work finish within the deadline of the configuration, then ends everything. Safe to call twice. */
   stop(reason: string): Promise<void>;
@@ -119,7 +123,12 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const token = config.token ?? ensureToken(dataDirectory, seams.random);
     const plugins = hostPlugins({ ...seams, createId, environment: options.environment, journal: journals.shared, workingDirectory: options.workingDirectory, token });
     cleanUp.push(() => plugins.close());
-    const runtime = buildRuntime({ ...seams, createId, environment: options.environment, journals, plugins, scheduler, webhookRoutes, prices, storage }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
+    const mesh = await openMesh({
+      ...seams, createId, environment: options.environment, keyspace: new Keyspace(config.orgId),
+      cancelEvent: async (agent, eventId, why) => (await runtime.processes.get(agent)?.cancelEvent(eventId, why)) ?? false,
+    }, config);
+    cleanUp.push(() => mesh.close());
+    const runtime: AgentRuntime = buildRuntime({ ...seams, createId, environment: options.environment, journals, plugins, scheduler, webhookRoutes, prices, storage, mesh }, { hibernateAfterMs: config.hibernateAfterMs, version: hostVersion() });
     cleanUp.push(() => within(config.stopTimeoutMs, runtime.close()));
     takeUpAnswers(plugins, runtime, logger);
 
@@ -130,6 +139,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
         memory: servedMemory(storage.typedMemory),
         sessions: servedSessions(storage.sessions),
         plugins: plugins.served,
+        mesh: mesh.served,
         webhookRoutes,
         phase: () => phase,
         requestShutdown: () => void stop('POST /runtime/shutdown'),
@@ -156,7 +166,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
 
     await loadAndStart({ runtime, plugins, workingDirectory: options.workingDirectory, places, dataDirectory, logger, progress, afterMs, isStopping: () => stopping !== undefined });
     if (phase === 'starting') phase = 'ready';
-    return { url, port, token, dataDirectory, runtime, logger, stop: (reason) => stop(reason), stopped };
+    return { url, port, token, dataDirectory, runtime, mesh: mesh.served, logger, stop: (reason) => stop(reason), stopped };
   } catch (error) {
     await tearDown();
     throw error;

@@ -21,9 +21,6 @@ export function inactiveFeatures(config: ProcessConfig): InactiveFeature[] {
     if (applies) found.push({ path, message });
   };
   add(config.executionMode === 'open', 'execution_mode', `${inactive}: the agent runs in strict mode`);
-  for (const [index, { type }] of config.triggers.entries()) {
-    add(type === 'event' || type === 'message', `triggers[${index}]`, `${inactive}: there is no bus yet that a trigger of type ${type} could listen to`);
-  }
   const { memoryProvider } = config.context;
   add(memoryProvider === 'chroma' || memoryProvider === 'mem0', 'context.memory_provider', `${inactive}: the agent runs without long-term memory; use embedding, which finds by meaning, or file, postgres or in_memory`);
   add(config.secrets.enabled || Object.keys(config.secrets.secrets).length > 0, 'secrets', `${inactive}: the agent is given no secrets`);

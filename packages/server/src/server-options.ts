@@ -19,6 +19,8 @@ export interface ServerDependencies {
   mesh?: ServedMesh;
   /** Plugins and approvals; absent when there are none. */
   plugins?: ServedPlugins;
+  /** The mesh that the host is part of; without it there is nothing at `/mesh`, `/tasks`, `/events` and `/topics`. */
+  mesh?: ServedMesh;
   webhookRoutes: WebhookRoutes;
   clock: Clock;
   random: Random;

@@ -58,6 +58,8 @@ export interface TriggerDependencies {
   eventBus?: EventSubscriber;
   /** For message triggers; absent until a host provides one. */
   broker?: MessageSubscriber;
+  /** Under what name a message trigger subscribes: kept over changes of its configuration. Default: the process's name and the trigger's id. */
+  subscriber?: string;
   /** For task triggers; absent until a host provides one. */
   tasks?: TaskSubscriber;
   /** Events that the agent works on at once; 1 when left out. For task triggers: what it can not begin stays where others can take it. */

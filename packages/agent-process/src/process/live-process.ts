@@ -5,6 +5,7 @@ import type { ToolSource } from '@cortex-runtime/plugins';
 import { createTrigger, CronTrigger, parseFilter, triggerIdOf, type TriggerConfig, type TriggerEvent, type TriggerMemory } from '@cortex-runtime/triggers';
 
 import { FeatureNotAvailableError } from '../errors.ts';
+import { subscriberOf } from '../triggers/topic-subscriber.ts';
 import { TriggerListener } from '../triggers/trigger-listener.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
 
@@ -54,7 +55,7 @@ export class LiveProcess {
     if (plugin !== undefined && this.#deps.createPluginSource === undefined) throw new FeatureNotAvailableError(`plugins.${plugin}`, 'its runtime was made without plugins; pass createPluginSource');
     await this.model(config);
     try {
-      for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index, config.concurrency);
+      for (const [index, trigger] of config.triggers.entries()) await this.#startTrigger(trigger, index, config);
     } catch (error) {
       await this.stopTriggers();
       throw error;
@@ -117,7 +118,7 @@ export class LiveProcess {
     );
   }
 
-  async #startTrigger(config: TriggerConfig, index: number, concurrency: number): Promise<void> {
+  async #startTrigger(config: TriggerConfig, index: number, { concurrency, triggers }: ProcessConfig): Promise<void> {
     const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker, tasks, environment } = this.#deps;
     // The id is of the configuration as it was written: the same whatever the secrets are, and nothing of them shows in it.
     const triggerId = triggerIdOf(config);
@@ -136,6 +137,7 @@ export class LiveProcess {
       ...(broker === undefined ? {} : { broker }),
       ...(tasks === undefined ? {} : { tasks }),
       concurrency,
+      ...(config.topic === undefined ? {} : { subscriber: subscriberOf(this.#ports.processName, triggers, index) }),
     });
     const filter = config.filterExpression === undefined ? undefined : parseFilter(config.filterExpression);
     this.#ports.onTriggerStart(triggerId, config.type);

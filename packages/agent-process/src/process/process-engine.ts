@@ -9,7 +9,7 @@ import { AgentContext } from '../context/agent-context.ts';
 import { EventRefusedError } from '../errors.ts';
 import type { ProcessLifecycle } from '../lifecycle/process-lifecycle.ts';
 import { ProcessState } from '../lifecycle/process-state.ts';
-import { knowsEvent, triggerRecordOf, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
+import { knowsEvent, triggerRecordOf, type PendingEvent, type TriggerRecord } from '../mailbox/mailbox-projection.ts';
 import { MailboxWorker } from '../mailbox/mailbox-worker.ts';
 import type { RuntimeDependencies } from '../runtime/runtime-dependencies.ts';
 import { replyToOf } from '../replies/reply-to.ts';
@@ -180,8 +180,10 @@ export class ProcessEngine {
   }
 
   /** Closes an event without an outcome of its run. @returns false when it has one already, or there is no such event */
-  cancel(eventId: string, why: string): Promise<boolean> {
-    return this.#mailboxWorker().cancel(eventId, why);
+  async cancel(eventId: string, why: string): Promise<boolean> {
+    const isCancelled = await this.#mailboxWorker().cancel(eventId, why);
+    if (isCancelled) await this.settleAwaiting(); // it may have been what waited for a person
+    return isCancelled;
   }
 
   noteResolved(runId: string): void {
@@ -261,8 +263,9 @@ export class ProcessEngine {
       mayRun: () => record.isAwake && this.#ports.brokenBecause() === undefined && runningStates.includes(lifecycle.state),
       isParked: (runId) => record.isParked(runId),
       record: (entries) => record.write(entries),
-      run: (pending, runId, signal) =>
-        runEvent({
+      run: (pending, runId, signal) => {
+        this.#discardPieces(pending);
+        return runEvent({
           deps,
           config: record.config(),
           live: this.#live,
@@ -274,7 +277,8 @@ export class ProcessEngine {
           runId,
           signal,
           publish: (chunk) => this.#publish(pending.event, runId, chunk),
-        }),
+        });
+      },
       onParked: async (runId, effectIds) => {
         const approvals = record.effects.deferred().filter((effect) => effect.runId === runId).map(({ waitsFor }) => waitsFor['approval_id']);
         if (approvals.length > 0) logger.warn({ runId, effectIds, approvals }, 'a run waits for an approval: `cortex approve ID` or `cortex deny ID`');
@@ -289,6 +293,12 @@ export class ProcessEngine {
       },
       onFailing: (reason) => this.#ports.onFailing(reason),
     });
+  }
+
+  /** What an attempt said that failed or was interrupted is no part of the answer. */
+  #discardPieces({ event, attempt, interruptions }: PendingEvent): void {
+    const replyTo = attempt > 1 || interruptions > 0 ? replyToOf(event) : undefined;
+    if (replyTo !== undefined) this.#ports.deps.replies?.discard?.(this.#ports.name, replyTo);
   }
 
   #publish(event: TriggerEventDocument, runId: string, chunk: StreamChunk): void {

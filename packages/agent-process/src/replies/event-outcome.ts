@@ -31,4 +31,6 @@ export interface ReplyPort {
   deliver(outcome: EventOutcome): Promise<void>;
   /** A piece of an answer that is being made. Must not throw, and nothing waits for it. */
   piece?(agent: string, replyTo: JsonObject, text: string): void;
+  /** What was given of an answer is no part of it any more: it is made anew. As `piece`. */
+  discard?(agent: string, replyTo: JsonObject): void;
 }

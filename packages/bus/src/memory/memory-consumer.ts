@@ -145,9 +145,10 @@ export class MemoryConsumer implements SubscriptionHost {
   }
 
   giveBack(of: MemoryStream, group: MemoryGroup, pending: Pending, error: string, delayMs: number, followUp?: FollowUp): NackOutcome {
+    const isLast = pending.count > this.#deps.settings.maxRetries;
+    if (isLast) this.#follow(pending, followUp);
     this.#note(pending, error);
-    if (pending.count > this.#deps.settings.maxRetries) {
-      if (followUp !== undefined) this.#deps.follow(followUp);
+    if (isLast) {
       this.#bury(of, group, pending);
       return 'dead_letter';
     }
@@ -161,11 +162,13 @@ export class MemoryConsumer implements SubscriptionHost {
     const { pending } = this.#deps.stream(delivery.stream).group(delivery.group);
     const held = pending.get(delivery.msgId);
     if (held?.holder !== delivery) return this.#leaseLost(delivery);
-    if (followUp !== undefined) {
-      const followUpId = this.#deps.follow(followUp);
-      held.entry.followUpId = followUpId;
-    }
+    this.#follow(held, followUp);
     return pending.delete(delivery.msgId);
+  }
+
+  /** Throws, and nothing has happened, when the stream of the follow-up is full. */
+  #follow({ entry }: Pending, followUp: FollowUp | undefined): void {
+    if (followUp !== undefined) entry.followUpId = this.#deps.follow(followUp);
   }
 
   #retry(delivery: HeldDelivery, error: string, delayMs: number | undefined, followUp: FollowUp | undefined): NackOutcome | undefined {
@@ -178,7 +181,7 @@ export class MemoryConsumer implements SubscriptionHost {
   #deadLetter(delivery: HeldDelivery, error: string, followUp: FollowUp | undefined): boolean {
     const held = this.#held(delivery);
     if (held === undefined) return false;
-    if (followUp !== undefined) this.#deps.follow(followUp);
+    this.#follow(held.pending, followUp);
     this.#note(held.pending, error);
     this.#bury(held.of, held.group, held.pending);
     return true;

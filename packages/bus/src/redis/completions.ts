@@ -39,14 +39,15 @@ export class Completions {
     let batcher = this.#batchers.get(key);
     if (batcher === undefined) {
       const weigh = ({ followUp: { payload, msgType = '' } }: Completion) => payload.length + msgType.length;
-      batcher = new Batcher((items, lane) => this.#completeAll(items, lane), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 2 });
+      const lanes = `c${this.#batchers.size}`;
+      batcher = new Batcher((items, lane) => this.#completeAll(items, `${lanes}.${lane}`), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 2 });
       this.#batchers.set(key, batcher);
     }
     return batcher.add({ delivery, followUp });
   }
 
   /** For where one step is not possible: publishes a follow-up that at most one holder of the message publishes. */
-  async publishFirst({ stream, group, msgId, dedupDigest }: Settling & { dedupDigest?: string | undefined }, followUp: FollowUp): Promise<void> {
+  async publishFirst({ stream, group, msgId, dedupDigest }: Settling, followUp: FollowUp): Promise<void> {
     const { names, connection, publisher } = this.#deps;
     const { stream: to, payload, ...options } = followUp;
     const followUpId = await publisher.publish(to, payload, { ...options, dedupId: `follows:${group}:${stream}:${msgId}` }).catch((error: unknown) => {
@@ -56,7 +57,7 @@ export class Completions {
     if (dedupDigest !== undefined) await connection.persist(`note ${followUpId}`, () => connection.script(followScript, [names.dedup(stream, dedupDigest)], [msgId, followUpId]));
   }
 
-  async #completeAll(items: readonly Completion[], lane: number): Promise<(boolean | Error)[]> {
+  async #completeAll(items: readonly Completion[], lane: string): Promise<(boolean | Error)[]> {
     const { connection, settings, names, host } = this.#deps;
     const deliveries = items.map(({ delivery }) => delivery);
     const { stream = '', group = '' } = deliveries[0] ?? {};

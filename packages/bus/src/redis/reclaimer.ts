@@ -28,15 +28,21 @@ export interface Reclaim {
   take(entry: Entry, deliveryCount: number, history: DeliveryHistory): void;
   /** Whether what has used up its deliveries is taken, and not buried. */
   takesExhausted?: boolean;
+  /** Whether a suspect is held: no other is taken then. */
+  holdsSuspect?(): boolean;
   consumer?: string;
 }
 
 export interface Owed {
   readonly dead: readonly string[];
   readonly idle: boolean;
+  /** Only suspects were left: they wait until none is held, whatever room there is. */
+  readonly isSuspects: boolean;
 }
 
 const pageSize = 100;
+/** A message that was delivered so often, each time to a consumer that died, may be what kills them. */
+const deliveriesOfSuspects = 2;
 
 /** Takes over abandoned work, page by page until nothing is left or there is no room; what there was no room for is owed, and taken up as soon as there is. */
 export class Reclaimer {
@@ -55,16 +61,16 @@ export class Reclaimer {
     return this.#owed.get(`${group} ${stream}`);
   }
 
-  owe(stream: string, group: string, { dead, idle }: Owed): void {
+  owe(stream: string, group: string, { dead, idle, isSuspects }: Owed): void {
     const before = this.owed(stream, group);
-    this.#owed.set(`${group} ${stream}`, { dead: [...new Set([...(before?.dead ?? []), ...dead])], idle: idle || before?.idle === true });
+    this.#owed.set(`${group} ${stream}`, { dead: [...new Set([...(before?.dead ?? []), ...dead])], idle: idle || before?.idle === true, isSuspects: isSuspects && before?.isSuspects !== false });
   }
 
   async reclaim(reclaim: Reclaim): Promise<void> {
     const { stream, group, consumer = this.#consumer } = reclaim;
     const route = `${consumer} ${group} ${stream}`;
     if (this.#running.has(route)) {
-      this.owe(stream, group, reclaim);
+      this.owe(stream, group, { ...reclaim, isSuspects: false });
       return;
     }
     this.#running.add(route);
@@ -76,26 +82,31 @@ export class Reclaimer {
     }
   }
 
-  async #takePages({ stream, group, dead, live, idle, room, take, takesExhausted = false, consumer = this.#consumer }: Reclaim): Promise<void> {
+  async #takePages({ stream, group, dead, live, idle, room, take, takesExhausted = false, holdsSuspect = () => false, consumer = this.#consumer }: Reclaim): Promise<void> {
     const { settings, names, commands, notify } = this.#deps;
     const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
     for (;;) {
       const limit = Math.min(room(), pageSize);
       if (limit <= 0) {
-        if (consumer === this.#consumer) this.owe(stream, group, { dead, idle });
+        if (consumer === this.#consumer) this.owe(stream, group, { dead, idle, isSuspects: false });
         return;
       }
-      const args = [group, consumer, limit, settings.maxRetries + 1, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', takesExhausted ? '1' : '', errorMemoryMs, ...dead, ...live];
+      const allowed = settings.maxRetries + 1;
+      const args = [
+        group, consumer, limit, allowed, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', takesExhausted ? '1' : '',
+        errorMemoryMs, Math.max(Math.min(deliveriesOfSuspects, allowed - 1), 1), holdsSuspect() ? 0 : 1, ...dead, ...live,
+      ];
       const reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
       if (!Array.isArray(reply)) return;
-      const [taken, lost, buried, more] = reply as [[Reply, number, Reply, Buffer, number][], Buffer[], Buffer[], number];
-      for (const [id, count, fields, errors, isExhausted] of taken) {
+      const [taken, lost, buried, more, heldBack] = reply as [[Reply, number, Reply, Buffer, number, number][], Buffer[], Buffer[], number, number];
+      for (const [id, count, fields, errors, isExhausted, isSuspect] of taken) {
         const entry = decodeEntry(id, fields);
         const told = errors.toString();
-        if (entry !== undefined) take(entry, count, { errors: told === '' ? [] : (JSON.parse(told) as string[]), isExhausted: isExhausted === 1 });
+        if (entry !== undefined) take(entry, count, { errors: told === '' ? [] : (JSON.parse(told) as string[]), isExhausted: isExhausted === 1, isSuspect: isSuspect === 1 });
       }
       if (lost.length > 0) notify({ type: 'bus.lost', stream, group, msgIds: lost.map(String) });
       for (const msgId of buried) notify({ type: 'bus.dead_lettered', stream, group, msgId: String(msgId), error: 'its consumers stopped without settling it' });
+      if (heldBack === 1 && consumer === this.#consumer) this.owe(stream, group, { dead, idle, isSuspects: true });
       if (more === 0 || taken.length + lost.length + buried.length === 0) return;
     }
   }

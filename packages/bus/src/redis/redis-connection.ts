@@ -1,4 +1,6 @@
-import { jitteredBackoffMs, sleep, type Clock, type Logger, type Random } from '@cortex-runtime/core';
+import { setMaxListeners } from 'node:events';
+
+import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type Random } from '@cortex-runtime/core';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import type { BusSettings } from '../config/index.ts';
@@ -39,6 +41,7 @@ export class RedisConnection {
     this.#settings = settings;
     this.name = name;
     this.#prepare = prepare;
+    setMaxListeners(0, this.#abort.signal); // one for each operation that is repeated
   }
 
   /** Sends one command and waits for its reply, once. */
@@ -119,7 +122,13 @@ export class RedisConnection {
       this.#prepared = this.#prepare((args) => this.#reply(client, args, this.#settings.socketTimeoutMs, false));
     }
     const client = this.#client;
-    await this.#prepared;
+    try {
+      await this.#prepared;
+    } catch (error) {
+      // What was wrong with the server may be right when it is asked again.
+      if (this.#client === client) this.drop(describeError(error));
+      throw error;
+    }
     if (this.isClosed) throw new BusClosedError();
     return client;
   }

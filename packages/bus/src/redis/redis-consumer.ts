@@ -8,7 +8,7 @@ import type { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
-import { Reclaimer } from './reclaimer.ts';
+import { Reclaimer, type Reclaim } from './reclaimer.ts';
 import type { RedisConnection, Reply } from './redis-connection.ts';
 import type { RedisNames } from './redis-names.ts';
 import type { RedisSettlements } from './redis-settlements.ts';
@@ -47,6 +47,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** Streams on which a reply was lost, and when the last one was, monotonic. */
   readonly #suspect = new Map<string, number>();
   #started: Promise<void> | undefined;
+  /** The message that was taken last of those whose consumers died again and again. */
+  #suspected: HeldDelivery | undefined;
   #turn = 0;
 
   constructor(deps: ConsumerDependencies, { name, busId }: { name: string; busId: string }) {
@@ -107,7 +109,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     for (const stream of subscription.streams) {
       const reader = this.#readers.get(this.#readerKey(stream, subscription.group));
       if (reader === undefined) continue;
-      if (this.#reclaimer.owed(stream, subscription.group) !== undefined) void this.#reclaimReturned(stream, subscription.group);
+      const owed = this.#reclaimer.owed(stream, subscription.group);
+      if (owed !== undefined && !(owed.isSuspects && this.#holdsSuspect)) void this.#reclaimReturned(stream, subscription.group);
       reader.wanted(subscription.streams);
       if (this.#deps.settings.cluster === undefined) return;
     }
@@ -172,7 +175,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     if (ageMs < settings.leaseMs) this.#later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
     else this.#suspect.delete(key);
     try {
-      await this.#reclaimer.audit(stream, group, settings.leaseMs, (id) => this.#isHeld(stream, group, id));
+      await this.#reclaimer.audit(stream, group, settings.leaseMs, (id) => this.#heldDelivery(stream, group, id) !== undefined);
     } catch (error) {
       this.lostReply([stream], group);
       throw error;
@@ -187,6 +190,11 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     await this.#deps.commands.command(['CLIENT', 'UNBLOCK', clientId]);
   }
 
+  /** The server may have forgotten what it had settled for us, and still hold it for us: the same look finds that. */
+  disconnected(): void {
+    for (const { stream, group } of this.routes()) this.lostReply([stream], group);
+  }
+
   // --- what the sweeper finds
 
   routes(): Route[] {
@@ -194,16 +202,23 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   async reclaim({ stream, group }: Route, dead: readonly string[], live: readonly string[], { idle }: { idle: boolean }): Promise<void> {
+    const takesExhausted = this.#subscriptionsOf(stream, group).some((subscription) => subscription.takesExhausted);
+    const take: Reclaim['take'] = (entry, count, history) => this.#hand(stream, group, entry, count, undefined, history);
     try {
-      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take: (entry, count, history) => this.#hand(stream, group, entry, count, undefined, history), takesExhausted: this.#subscriptionsOf(stream, group).some(({ takesExhausted }) => takesExhausted) });
+      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take, takesExhausted, holdsSuspect: () => this.#holdsSuspect });
     } catch (error) {
       this.lostReply([stream], group);
       throw error;
     }
   }
 
+  async remove({ stream, group }: Route, consumers: readonly string[]): Promise<void> {
+    const { commands, names } = this.#deps;
+    await commands.script(leaveScript, [names.stream(stream)], [group, ...consumers]).catch(goneWithGroup);
+  }
+
   async touch(): Promise<void> {
-    const { clock, settings, names, commands, notify } = this.#deps;
+    const { clock, settings, names, commands } = this.#deps;
     const now = clock.monotonic();
     for (const subscription of this.#subscriptions) {
       for (const [stream, deliveries] of subscription.inFlight) {
@@ -214,10 +229,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
         const gone = await commands.script(touchScript, keys, args).catch(goneWithGroup);
         for (const delivery of old) {
           if (gone !== 'gone' && !(gone as string[]).includes(delivery.msgId)) delivery.renewedAt = now;
-          else if (!delivery.isSettling && deliveries.has(delivery.msgId)) {
-            notify({ type: 'bus.lease_lost', stream, group: subscription.group, msgId: delivery.msgId });
-            delivery.lose();
-          }
+          else if (!delivery.isSettling && deliveries.get(delivery.msgId) === delivery) this.#lose(delivery);
         }
       }
     }
@@ -232,9 +244,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   revoked(stream: string, msgId: string): void {
     for (const subscription of this.#subscriptions) {
       const delivery = subscription.inFlight.get(stream)?.get(msgId);
-      if (delivery === undefined || delivery.isSettling) continue;
-      this.#deps.notify({ type: 'bus.lease_lost', stream, group: subscription.group, msgId });
-      delivery.lose();
+      if (delivery?.isSettling === false) this.#lose(delivery);
     }
   }
 
@@ -247,7 +257,13 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** Something was given back: others are told when it is due at once, and we look for it when it is due. */
   returned(stream: string, group: string, delayMs: number): void {
     if (delayMs === 0) this.#returnedWork.announce(stream, group);
-    else this.#later(delayMs, () => this.#reclaimReturned(stream, group));
+    else this.#later(delayMs, () => this.#due(stream, group));
+  }
+
+  /** What was given back for later is due. Only this process knows when: others are told when it has no room. */
+  async #due(stream: string, group: string): Promise<void> {
+    if (this.#room(stream, group) === 0) this.#returnedWork.tellOthers(stream, group);
+    await this.#reclaimReturned(stream, group);
   }
 
   // ---
@@ -255,19 +271,23 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   async #reclaimReturned(stream: string, group: string): Promise<void> {
     const { dead, idle } = this.#reclaimer.owed(stream, group) ?? { dead: [], idle: false };
     if (this.#room(stream, group) === 0) {
-      this.#reclaimer.owe(stream, group, { dead, idle });
+      this.#reclaimer.owe(stream, group, { dead, idle, isSuspects: false });
       return;
     }
     try {
       await this.reclaim({ stream, group }, dead, this.#sweeper.live, { idle });
     } catch (error) {
-      this.#reclaimer.owe(stream, group, { dead, idle });
+      this.#reclaimer.owe(stream, group, { dead, idle, isSuspects: false });
       this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'taking up returned work failed; the sweep tries again');
     }
   }
 
   #hand(stream: string, group: string, entry: Entry, deliveryCount: number, wanting?: HeldSubscription, history?: DeliveryHistory): void {
     if (!this.#filter.isOurs(stream, group, entry, deliveryCount)) return;
+    // A server that has lost its newest writes gives again what it gave before: the delivery that it knows is the one that can be settled.
+    const held = this.#heldDelivery(stream, group, entry.msgId);
+    if (held?.deliveryCount === deliveryCount) return;
+    if (held?.isSettling === false) this.#lose(held);
     const candidates = this.#subscriptionsOf(stream, group).filter(({ takesExhausted }) => takesExhausted || history?.isExhausted !== true);
     const subscription = (wanting?.free ?? 0) > 0 ? wanting : this.#choose(candidates);
     if (subscription === undefined) {
@@ -278,6 +298,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount, history);
     delivery.renewedAt = this.#deps.clock.monotonic();
     delivery.dedupDigest = entry.dedupDigest;
+    if (history?.isSuspect === true) this.#suspected = delivery;
     subscription.offer(delivery);
   }
 
@@ -296,9 +317,23 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     return this.#readers.get(this.#readerKey(stream, group))?.subscriptionsOf(stream) ?? [];
   }
 
-  #isHeld(stream: string, group: string, msgId: string): boolean {
-    for (const subscription of this.#subscriptions) if (subscription.group === group && subscription.holds(stream, msgId)) return true;
-    return false;
+  get #holdsSuspect(): boolean {
+    return this.#suspected !== undefined && this.#heldDelivery(this.#suspected.stream, this.#suspected.group, this.#suspected.msgId) === this.#suspected;
+  }
+
+  #heldDelivery(stream: string, group: string, msgId: string): HeldDelivery | undefined {
+    for (const subscription of this.#subscriptions) {
+      const delivery = subscription.group === group ? subscription.inFlight.get(stream)?.get(msgId) : undefined;
+      if (delivery !== undefined) return delivery;
+    }
+    return undefined;
+  }
+
+  /** It is somebody else's, or is delivered anew. */
+  #lose(delivery: HeldDelivery): void {
+    const { stream, group, msgId } = delivery;
+    this.#deps.notify({ type: 'bus.lease_lost', stream, group, msgId });
+    delivery.lose();
   }
 
   #reader(stream: string, group: string): GroupReader {
@@ -318,10 +353,9 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   async #leave(stream: string, group: string): Promise<void> {
-    const { commands, names } = this.#deps;
     try {
-      await this.#reclaimer.audit(stream, group, 0, (id) => this.#isHeld(stream, group, id));
-      await commands.script(leaveScript, [names.stream(stream)], [group, this.#name]).catch(goneWithGroup);
+      await this.#reclaimer.audit(stream, group, 0, (id) => this.#heldDelivery(stream, group, id) !== undefined);
+      await this.remove({ stream, group }, [this.#name]);
     } catch (error) {
       this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'leaving a group failed; its work is reclaimed when the lease runs out');
     }

@@ -22,11 +22,12 @@ export class RedisNames {
   dedup(stream: string, digest: string): string {
     return `{${this.prefix}:${stream}}:d:${digest}`;
   }
-  lane(stream: string, busId: string, lane: number): string {
+  /** What a lane of publishes did last. @param lane - one of its own for each piece of work that may be under way beside others */
+  lane(stream: string, busId: string, lane: number | string): string {
     return `{${this.prefix}:${stream}}:lane:${busId}:${lane}`;
   }
-  /** What a lane of settlements with follow-ups did last. */
-  settleLane(stream: string, busId: string, lane: number): string {
+  /** What a lane of settlements did last. @param lane - one of its own for each piece of work that may be under way beside others */
+  settleLane(stream: string, busId: string, lane: string): string {
     return `{${this.prefix}:${stream}}:settle:${busId}:${lane}`;
   }
   /** A hash: by consumer, a number that its process keeps raising. */

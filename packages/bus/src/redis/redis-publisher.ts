@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 
+import type { Clock } from '@cortex-runtime/core';
+
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusError, BusFullError } from '../errors.ts';
@@ -7,6 +9,7 @@ import type { PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { confirmed } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
+import { Lanes } from './lanes.ts';
 import { asFull, type RedisConnection } from './redis-connection.ts';
 import { laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
@@ -20,20 +23,32 @@ interface Outgoing {
   trimsUnread: boolean;
 }
 
+/** What a lane published last, and when it was acknowledged, monotonic. */
+interface LastBatch {
+  number: string;
+  at: number;
+}
+
 /** Publishes in batches, one script call each. A batch that is repeated after a lost reply carries its number, so that the server knows it. */
 export class RedisPublisher {
   readonly #connection: RedisConnection;
   readonly #settings: BusSettings;
   readonly #names: RedisNames;
   readonly #busId: string;
-  readonly #batchers = new Map<string, Batcher<Outgoing, string>>();
+  readonly #clock: Clock;
+  readonly #onForgotten: (stream: string) => void;
+  readonly #batchers = new Map<string, { batcher: Batcher<Outgoing, string>; last: LastBatch[] }>();
   #batches = 0;
+  readonly #restores = new Lanes();
 
-  constructor(connection: RedisConnection, settings: BusSettings, names: RedisNames, busId: string) {
+  /** @param onForgotten - told when the server no longer knows what it had acknowledged */
+  constructor(connection: RedisConnection, settings: BusSettings, names: RedisNames, busId: string, clock: Clock, onForgotten: (stream: string) => void) {
     this.#connection = connection;
     this.#settings = settings;
     this.#names = names;
     this.#busId = busId;
+    this.#clock = clock;
+    this.#onForgotten = onForgotten;
   }
 
   async publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
@@ -63,15 +78,17 @@ export class RedisPublisher {
     const digest = dedupDigestOf(dedupId);
     const { msgType = 'task' } = options;
     const content = payloadText(payload);
-    const keys = [this.#names.stream(stream), this.#names.dedup(stream, digest)];
-    const args = [msgType, content, digest, contentDigestOf(msgType, content), this.#settings.dedupWindowMs];
+    const given = [msgType, content, digest, contentDigestOf(msgType, content), this.#settings.dedupWindowMs];
+    const number = (this.#batches += 1);
     try {
-      return await this.#connection.persist(`restore on ${stream}`, async (attempt) => {
-        const sent = this.#connection.script(restoreScript, keys, args);
-        const [word, msgId = ''] = (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
-        if (word === 'conflict') throw new BusConflictError(stream, dedupId, msgId);
-        // What a repeat finds there is, as far as anybody can tell, what the attempt before it has put there.
-        return { msgId, outcome: word === 'kept' && attempt > 1 ? 'restored' : (word as RestoredMessage['outcome']) };
+      return await this.#restores.run((lane) => {
+        const keys = [this.#names.stream(stream), this.#names.dedup(stream, digest), this.#names.lane(stream, this.#busId, `r${lane}`)];
+        return this.#connection.persist(`restore on ${stream}`, async (attempt) => {
+          const sent = this.#connection.script(restoreScript, keys, [number, attempt, laneMemoryMs, ...given]);
+          const [word, msgId = ''] = (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
+          if (word === 'conflict') throw new BusConflictError(stream, dedupId, msgId);
+          return { msgId, outcome: word as RestoredMessage['outcome'] };
+        });
       });
     } catch (error) {
       throw serverRefused(stream, error);
@@ -79,18 +96,22 @@ export class RedisPublisher {
   }
 
   #batcher(stream: string): Batcher<Outgoing, string> {
-    let batcher = this.#batchers.get(stream);
-    if (batcher === undefined) {
+    let known = this.#batchers.get(stream);
+    if (known === undefined) {
       const weigh = ({ payload, msgType, dedupId }: Outgoing) => payload.length + msgType.length + dedupId.length;
-      batcher = new Batcher((items, lane) => this.#send(stream, items, lane), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 4 });
-      this.#batchers.set(stream, batcher);
+      const last: LastBatch[] = [];
+      known = { batcher: new Batcher((items, lane) => this.#send(stream, items, lane, last), { maxItems: 100, maxWeight: 512 * 1024, weigh, lanes: 4 }), last };
+      this.#batchers.set(stream, known);
       if (this.#batchers.size > 1_000) this.#forgetIdle(stream);
     }
-    return batcher;
+    return known.batcher;
   }
 
-  async #send(stream: string, items: Outgoing[], lane: number): Promise<string[]> {
+  async #send(stream: string, items: Outgoing[], lane: number, last: LastBatch[]): Promise<string[]> {
     const number = String((this.#batches += 1));
+    const before = last[lane];
+    delete last[lane]; // whether this one arrives is not known until it is acknowledged
+    const isRemembered = before !== undefined && this.#clock.monotonic() - before.at < laneMemoryMs / 2;
     const keys = [this.#names.stream(stream), this.#names.lane(stream, this.#busId, lane)];
     const args: (string | number | Buffer)[] = [];
     let maxLength = 0;
@@ -107,10 +128,14 @@ export class RedisPublisher {
     }
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
-      return await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
-        const sent = this.#connection.script(publishScript, keys, [number, attempt, maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', ...args]);
+      const head = [maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', isRemembered ? before.number : ''];
+      const [hasForgotten, ...replies] = await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
+        const sent = this.#connection.script(publishScript, keys, [number, attempt, ...head, ...args]);
         return (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
       });
+      last[lane] = { number, at: this.#clock.monotonic() };
+      if (hasForgotten === '1') this.#onForgotten(stream);
+      return replies;
     } catch (error) {
       throw serverRefused(stream, error);
     }
@@ -118,7 +143,7 @@ export class RedisPublisher {
 
   /** A process that publishes to a stream per thread must not keep a batcher for each. */
   #forgetIdle(except: string): void {
-    for (const [stream, batcher] of this.#batchers) {
+    for (const [stream, { batcher }] of this.#batchers) {
       if (stream !== except && batcher.isIdle) this.#batchers.delete(stream);
     }
   }

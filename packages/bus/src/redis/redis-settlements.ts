@@ -6,8 +6,10 @@ import type { FollowUp, NackOutcome } from '../message-bus.ts';
 import { Completions } from './completions.ts';
 import { payloadText } from './entry-codec.ts';
 import { idRange } from '../entry-id.ts';
-import { parkedDueMs, parkingConsumer } from './redis-names.ts';
+import { Lanes } from './lanes.ts';
+import { laneMemoryMs, parkedDueMs, parkingConsumer } from './redis-names.ts';
 import { ackScript } from './scripts/ack.lua.ts';
+import { revokeScript } from './scripts/revoke.lua.ts';
 import { settleScript } from './scripts/settle.lua.ts';
 import { errorMemoryMs, goneWithGroup, type SettlementDependencies, type Settling } from './settling.ts';
 
@@ -15,12 +17,16 @@ import { errorMemoryMs, goneWithGroup, type SettlementDependencies, type Settlin
 export class RedisSettlements implements Settlements {
   readonly #deps: SettlementDependencies;
   readonly #consumer: string;
+  readonly #busId: string;
   readonly #completions: Completions;
   readonly #acks = new Map<string, Batcher<HeldDelivery, boolean>>();
+  readonly #singles = new Lanes();
+  #works = 0;
 
   constructor(deps: SettlementDependencies, { name, busId }: { name: string; busId: string }) {
     this.#deps = deps;
     this.#consumer = name;
+    this.#busId = busId;
     this.#completions = new Completions(deps, { name, busId });
   }
 
@@ -51,15 +57,15 @@ export class RedisSettlements implements Settlements {
     // Two streams of a cluster need not share a slot: there the word comes first, once.
     const isTogether = settings.cluster === undefined;
     if (followUp !== undefined && isLast && !isTogether) await this.#completions.publishFirst(of, followUp);
-    const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream), ...(followUp === undefined || !isTogether ? [] : [names.stream(followUp.stream)])];
     const waitMs = Math.min(Math.max(Math.ceil(delayMs), 0), parkedDueMs);
-    const args: (string | number | Buffer)[] = [mode, group, deliveryCount === undefined ? '' : this.#consumer, msgId, deliveryCount ?? '', error.slice(0, 1_000), settings.maxRetries + 1, parkingConsumer, parkedDueMs, waitMs, errorMemoryMs];
-    if (followUp !== undefined && isTogether) args.push(followUp.msgType ?? 'task', payloadText(followUp.payload));
-    const outcome = await connection.persist(`give back ${msgId} of ${stream}`, async (attempt) => {
-      const reply = String(await connection.script(settleScript, keys, args).catch(goneWithGroup));
-      // A repeat that finds the message settled found its own work.
-      if (attempt > 1 && (reply === 'other' || reply === 'gone')) return isLast ? 'dead' : 'retry';
-      return reply;
+    const toPublish = isTogether ? followUp : undefined;
+    const outcome = await this.#single(stream, `give back ${msgId} of ${stream}`, async (lane, number, attempt) => {
+      const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream), lane, names.dedup(stream, of.dedupDigest ?? ''), ...(toPublish === undefined ? [] : [names.stream(toPublish.stream)])];
+      const args: (string | number | Buffer)[] = [
+        number, attempt, laneMemoryMs, mode, group, deliveryCount === undefined ? '' : this.#consumer, msgId, deliveryCount ?? '', error.slice(0, 1_000), settings.maxRetries + 1,
+        parkingConsumer, parkedDueMs, waitMs, errorMemoryMs, ...(toPublish === undefined ? [] : [toPublish.msgType ?? 'task', payloadText(toPublish.payload)]),
+      ];
+      return String(await connection.script(settleScript, keys, args).catch(goneWithGroup));
     });
     switch (outcome) {
       case 'retry':
@@ -77,6 +83,24 @@ export class RedisSettlements implements Settlements {
     }
   }
 
+  /** Takes a message back from every group. @returns whether some group had it to work on */
+  async revoke({ stream, msgId, dedupDigest }: Pick<Settling, 'stream' | 'msgId' | 'dedupDigest'>, followUp: FollowUp | undefined): Promise<boolean> {
+    const { names, connection } = this.#deps;
+    const reply = await this.#single(stream, `revoke ${msgId} of ${stream}`, async (lane, number, attempt) => {
+      const keys = [names.stream(stream), names.errors(stream), names.dedup(stream, dedupDigest ?? ''), lane, ...(followUp === undefined ? [] : [names.stream(followUp.stream)])];
+      const args = [number, attempt, laneMemoryMs, msgId, ...(followUp === undefined ? [] : [followUp.msgType ?? 'task', payloadText(followUp.payload)])];
+      return String(await connection.script(revokeScript, keys, args));
+    });
+    return reply === '1';
+  }
+
+  /** One piece of work in a lane of its own, so that a repeat of it is known by its number. */
+  #single(stream: string, operation: string, work: (lane: string, number: number, attempt: number) => Promise<string>): Promise<string> {
+    const { names, connection } = this.#deps;
+    const number = (this.#works += 1);
+    return this.#singles.run((lane) => connection.persist(operation, (attempt) => work(names.settleLane(stream, this.#busId, `s${lane}`), number, attempt)));
+  }
+
   async #complete(delivery: HeldDelivery, followUp: FollowUp): Promise<boolean> {
     if (this.#deps.settings.cluster === undefined) return this.#completions.add(delivery, followUp);
     await this.#completions.publishFirst(delivery, followUp);
@@ -88,21 +112,22 @@ export class RedisSettlements implements Settlements {
     const key = `${group} ${stream}`;
     let batcher = this.#acks.get(key);
     if (batcher === undefined) {
-      batcher = new Batcher((deliveries) => this.#ackAll(stream, group, deliveries), { maxItems: 200, lanes: 2 });
+      const lanes = `a${this.#acks.size}`;
+      batcher = new Batcher((deliveries, lane) => this.#ackAll(stream, group, deliveries, `${lanes}.${lane}`), { maxItems: 200, lanes: 2 });
       this.#acks.set(key, batcher);
     }
     return batcher.add(delivery);
   }
 
-  async #ackAll(stream: string, group: string, deliveries: HeldDelivery[]): Promise<boolean[]> {
+  async #ackAll(stream: string, group: string, deliveries: HeldDelivery[], lane: string): Promise<boolean[]> {
     const { names, connection } = this.#deps;
     const [low, high] = idRange(deliveries);
-    const keys = [names.stream(stream), names.errors(stream)];
+    const keys = [names.stream(stream), names.errors(stream), names.settleLane(stream, this.#busId, lane)];
+    const number = (this.#works += 1);
     const args = [group, this.#consumer, low, high, ...deliveries.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
     return connection.persist(`acknowledge on ${stream}`, async (attempt) => {
-      const replies = await connection.script(ackScript, keys, args).catch(goneWithGroup);
-      if (!Array.isArray(replies)) return deliveries.map(() => false);
-      return replies.map((reply) => reply === 1 || (attempt > 1 && reply === 2));
+      const replies = await connection.script(ackScript, keys, [number, attempt, laneMemoryMs, ...args]).catch(goneWithGroup);
+      return Array.isArray(replies) ? replies.map((reply) => reply === '1') : deliveries.map(() => false);
     });
   }
 }

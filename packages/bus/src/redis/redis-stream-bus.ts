@@ -10,7 +10,7 @@ import { notifier } from '../notifier.ts';
 import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import { decodeEntry, payloadText, type Entry } from './entry-codec.ts';
+import { decodeEntry, type Entry } from './entry-codec.ts';
 import { type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
@@ -19,7 +19,6 @@ import { RedisSettlements } from './redis-settlements.ts';
 import { RedisTail } from './redis-tail.ts';
 import { followScript } from './scripts/follow.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
-import { revokeScript } from './scripts/revoke.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
 
 export interface RedisBusDependencies {
@@ -58,9 +57,13 @@ export class RedisStreamBus implements MessageBus {
     const notify = notifier<BusNotice>(logger, deps.onNotice);
     this.#deps = { clock, random, logger };
     this.#names = new RedisNames(this.settings.streamPrefix);
-    this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect: (connection, error) => notify({ type: 'bus.disconnected', connection, error }) }, this.settings);
+    const onDisconnect = (connection: string, error: string) => {
+      this.#consumer.disconnected();
+      notify({ type: 'bus.disconnected', connection, error });
+    };
+    this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect }, this.settings);
     this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
-    this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId);
+    this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId, clock, (stream) => notify({ type: 'bus.forgot', stream }));
     const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
     this.#settlements = new RedisSettlements(
       { connection: this.#commands, settings: this.settings, names: this.#names, publisher: this.#publisher, host },
@@ -158,20 +161,13 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
     assertFollowUp(publish);
-    const isTogether = publish !== undefined && this.settings.cluster === undefined;
-    const dedupKey = this.#names.dedup(stream, (await this.#find(stream, msgId))?.dedupDigest ?? '');
-    const keys = [this.#names.stream(stream), this.#names.errors(stream), dedupKey, ...(isTogether ? [this.#names.stream(publish.stream)] : [])];
-    const args = [msgId, ...(isTogether ? [publish.msgType ?? 'task', payloadText(publish.payload)] : [])];
-    const isRevoked = await this.#commands.persist(`revoke ${msgId} of ${stream}`, async (attempt) => {
-      const isDone = (await this.#commands.script(revokeScript, keys, args)) === 1;
-      if (isDone || attempt === 1) return isDone;
-      // A repeat that does not find the message may have found its own work: then it has been deleted, which settling does not do.
-      return (await this.fetch(stream, msgId)) === undefined;
-    });
+    const dedupDigest = (await this.#find(stream, msgId))?.dedupDigest;
+    const isTogether = this.settings.cluster === undefined;
+    const isRevoked = await this.#settlements.revoke({ stream, msgId, dedupDigest }, isTogether ? publish : undefined);
     if (!isRevoked) return false;
     if (publish !== undefined && !isTogether) {
       const followUpId = await this.#publisher.publish(publish.stream, publish.payload, { ...publish, dedupId: `follows:revoke:${stream}:${msgId}` });
-      await this.#commands.persist(`note ${followUpId}`, () => this.#commands.script(followScript, [dedupKey], [msgId, followUpId]));
+      await this.#commands.persist(`note ${followUpId}`, () => this.#commands.script(followScript, [this.#names.dedup(stream, dedupDigest ?? '')], [msgId, followUpId]));
     }
     this.#consumer.announceRevoked(stream, msgId);
     return true;

@@ -42,9 +42,14 @@ export class ReturnedWork {
   }
 
   announce(stream: string, group: string): void {
-    const { commands, names, clock } = this.#deps;
+    this.tellOthers(stream, group);
+    this.#deps.clock.setTimer(afterOthersMs, () => void this.#host.look(stream, group), { keepAlive: false });
+  }
+
+  /** For who does not want it. */
+  tellOthers(stream: string, group: string): void {
+    const { commands, names } = this.#deps;
     void commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`]).catch(() => {});
-    clock.setTimer(afterOthersMs, () => void this.#host.look(stream, group), { keepAlive: false });
   }
 
   announceRevoked(stream: string, msgId: string): void {

@@ -1,7 +1,7 @@
 import { describeError } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
-import { BusUnsafeServerError } from '../errors.ts';
+import { BusConnectionError, BusUnsafeServerError } from '../errors.ts';
 import type { Reply } from './redis-connection.ts';
 
 /** The fields of an INFO reply. */
@@ -13,10 +13,11 @@ export function readInfo(text: string): Record<string, string> {
 /**
  * Refuses servers that drop accepted work by their configuration; runs on every new connection, because a fail-over may have led to another server.
  *
- * @throws BusUnsafeServerError
+ * @throws BusUnsafeServerError; BusConnectionError while the server reads its data, for it tells nothing true of itself then: with an append-only file it says that it has none
  */
 export async function assertServer(run: (args: readonly (string | number)[]) => Promise<Reply>, settings: BusSettings): Promise<void> {
   const info = readInfo(String(await run(['INFO'])));
+  if (info['loading'] === '1' || info['async_loading'] === '1') throw new BusConnectionError('look at the server', 'it is reading its data');
   const version = info['redis_version'] ?? '0';
   if (Number(version.split('.')[0]) < 7) throw new BusUnsafeServerError(`version ${version} can not tell how much work waits`, 'use Redis 7 or later, or Valkey');
   const policy = info['maxmemory_policy'] ?? 'noeviction';

@@ -28,6 +28,8 @@ export interface Settling {
   msgId: string;
   /** Absent: by id, whoever holds it. */
   deliveryCount?: number;
+  /** Of the message's deduplication id, if it has one. */
+  dedupDigest?: string | undefined;
 }
 
 /** Without its group, or its stream, nothing is pending. */

@@ -16,6 +16,8 @@ export interface SweepHost {
   reclaim(route: Route, dead: readonly string[], live: readonly string[], options: { idle: boolean }): Promise<void>;
   /** Renews long loans for readers that go by idle time. */
   touch(): Promise<void>;
+  /** Lets a group forget consumers that are no more, those that hold nothing. */
+  remove(route: Route, consumers: readonly string[]): Promise<void>;
 }
 
 export interface SweepDependencies {
@@ -29,21 +31,31 @@ export interface SweepDependencies {
 
 interface Observed {
   value: string;
-  /** Monotonic. */
+  /** In watched time. */
   changedAt: number;
 }
+
+/** Share of `sweepMs` by which a sweep may be late and still count in full. */
+const lateness = 0.25;
+/** A renewal that failed is tried again after this share of the usual time. */
+const hurry = 0.25;
 
 /**
  * Keeps this process's leases and notices those of others that ran out.
  *
  * Every process raises a number of its own in one hash, at a third of the lease. A consumer whose number has not moved for a whole lease, by the observer's own
  * monotonic clock, is dead or stuck: clocks need not agree, and a wall clock may jump. Two commands every few seconds, however many agents and messages there are.
+ *
+ * Only time in which the observer could see them counts: while the server was away, or the observer itself was held up, nobody could show that it lived.
  */
 export class Sweeper {
   readonly #deps: SweepDependencies;
   readonly #consumer: string;
   readonly #observed = new Map<string, Observed>();
   #beat = 0;
+  /** Milliseconds in which others could have been seen to live. */
+  #watchedMs = 0;
+  #lookedAt = 0;
   #nextIdleRoute = 0;
   #idleSweepDueAt = 0;
   #timers: Timer[] = [];
@@ -59,6 +71,7 @@ export class Sweeper {
   async start(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
+    this.#lookedAt = this.#deps.clock.monotonic();
     await this.#deps.connection.persist('record the lease', () => this.#renew());
     const { leaseMs, sweepMs } = this.#deps.settings;
     this.#every(leaseMs / 3, () => this.#renew());
@@ -78,14 +91,12 @@ export class Sweeper {
   }
 
   get live(): string[] {
-    const now = this.#deps.clock.monotonic();
-    const live = [...this.#observed].filter(([, { changedAt }]) => now - changedAt < this.#deps.settings.leaseMs).map(([consumer]) => consumer);
+    const live = [...this.#observed].filter(([, { changedAt }]) => this.#watchedMs - changedAt < this.#deps.settings.leaseMs).map(([consumer]) => consumer);
     return [...new Set([this.#consumer, ...live])];
   }
 
   get #dead(): string[] {
-    const now = this.#deps.clock.monotonic();
-    return [...this.#observed].filter(([consumer, { changedAt }]) => consumer !== this.#consumer && now - changedAt >= this.#deps.settings.leaseMs).map(([consumer]) => consumer);
+    return [...this.#observed].filter(([consumer, { changedAt }]) => consumer !== this.#consumer && this.#watchedMs - changedAt >= this.#deps.settings.leaseMs).map(([consumer]) => consumer);
   }
 
   async #renew(): Promise<void> {
@@ -95,7 +106,7 @@ export class Sweeper {
   }
 
   async #sweepOnce(): Promise<void> {
-    const { connection, names, host, settings, clock } = this.#deps;
+    const { connection, names, host, settings } = this.#deps;
     this.#observe(await connection.command(['HGETALL', names.consumers]));
     const routes = host.routes();
     const dead = this.#dead;
@@ -107,14 +118,19 @@ export class Sweeper {
     }
     // What is left of a consumer that has been dead for long is found by its idle time; its record need not stay.
     const forgetAfterMs = settings.leaseMs + 2 * this.#idleCircleMs(routes.length);
-    const gone = dead.filter((consumer) => clock.monotonic() - (this.#observed.get(consumer)?.changedAt ?? 0) > forgetAfterMs);
+    const gone = dead.filter((consumer) => this.#watchedMs - (this.#observed.get(consumer)?.changedAt ?? 0) > forgetAfterMs);
     if (gone.length > 0) {
+      for (const route of routes) await host.remove(route, gone);
       await connection.command(['HDEL', names.consumers, ...gone]);
       for (const consumer of gone) this.#observed.delete(consumer);
     }
   }
 
   #observe(reply: Reply): void {
+    const { clock, settings } = this.#deps;
+    const now = clock.monotonic();
+    this.#watchedMs += Math.min(now - this.#lookedAt, settings.sweepMs * (1 + lateness));
+    this.#lookedAt = now;
     const fields = reply as string[];
     const seen = new Set<string>();
     for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -122,7 +138,7 @@ export class Sweeper {
       const value = fields[index + 1] ?? '';
       if (!isLeased(consumer)) continue;
       seen.add(consumer);
-      if (this.#observed.get(consumer)?.value !== value) this.#observed.set(consumer, { value, changedAt: this.#deps.clock.monotonic() });
+      if (this.#observed.get(consumer)?.value !== value) this.#observed.set(consumer, { value, changedAt: this.#watchedMs });
     }
     for (const consumer of this.#observed.keys()) if (!seen.has(consumer)) this.#observed.delete(consumer);
   }
@@ -141,16 +157,20 @@ export class Sweeper {
     return routes[this.#nextIdleRoute];
   }
 
-  #every(ms: number, work: () => Promise<void>): void {
+  #every(ms: number, work: () => Promise<void>, waitMs = ms): void {
     const timer = this.#deps.clock.setTimer(
-      ms,
+      waitMs,
       () => {
         this.#timers = this.#timers.filter((each) => each !== timer);
-        void work()
-          .catch((error: unknown) => this.#deps.logger.debug({ error: describeError(error) }, 'keeping leases failed; it is tried again'))
-          .finally(() => {
-            if (this.#isRunning) this.#every(ms, work);
-          });
+        void work().then(
+          () => ms,
+          (error: unknown) => {
+            this.#deps.logger.debug({ error: describeError(error) }, 'keeping leases failed; it is tried again');
+            return ms * hurry;
+          },
+        ).then((nextMs) => {
+          if (this.#isRunning) this.#every(ms, work, nextMs);
+        });
       },
       { keepAlive: false },
     );

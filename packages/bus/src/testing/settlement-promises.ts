@@ -167,6 +167,18 @@ export function settlementPromises(promise: Promised): void {
     expect(await takeTexts(bus.subscribe('results'), 2)).toEqual(['it failed', 'it failed too']);
   }, { maxRetries: 1 });
 
+  promise('knows what was published of a dead letter, and does not take it for lost', async ({ bus }) => {
+    const subscription = bus.subscribe('s');
+    const publish = { stream: 'results', payload: 'it failed' };
+    for (const [dedupId, settle] of [['k1', 'nack'], ['k2', 'deadLetter']] as const) {
+      const msgId = await bus.publish('s', 'poison', { dedupId });
+      await (await take(subscription))[settle]('no', { publish });
+      const published = await bus.findPublished('s', dedupId);
+      expect(decode(await bus.fetch('results', published?.followUpId ?? ''))).toBe('it failed');
+      expect(await bus.restore('s', dedupId, 'poison')).toEqual({ msgId, outcome: 'settled' });
+    }
+  }, { maxRetries: 0 });
+
   promise('hands over what has used up its deliveries to who wants to settle it', async ({ bus, notices }) => {
     const msgId = await bus.publish('s', 'poison');
     await bus.readGroup('s', { group: 'g', consumer: 'died' });

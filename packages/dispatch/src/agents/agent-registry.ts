@@ -26,6 +26,12 @@ export interface RegisteredAgent extends AgentCard {
   readonly instances: readonly AgentInstance[];
 }
 
+/** The document form of {@link RegisteredAgent}. */
+export const RegisteredAgentDocument = AgentCard.extend({
+  isPresent: z.boolean(),
+  instances: z.array(z.strictObject({ instanceId: z.string(), activeTasks: z.int() })),
+});
+
 /** What a process says of the agents that run in it. */
 export interface Announcement {
   readonly instanceId: string;

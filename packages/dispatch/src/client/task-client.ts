@@ -1,12 +1,12 @@
-import { BusConflictError, type BusNotice, type EventBus, type MessageBus, type Subscription } from '@cortex-runtime/bus';
+import { BusConflictError, type BusNotice, type EventBus, type MessageBus, type RestoredMessage } from '@cortex-runtime/bus';
 import { describeError, InvalidInputError, silentLogger, type Clock, type IdGenerator, type Logger, type Timer } from '@cortex-runtime/core';
 
 import { ResultTimeoutError } from '../errors.ts';
 import { completeTaskPayload, writeTaskPayload, type NewTask, type TaskPayload } from '../task/task-payload.ts';
-import { resultFollowUp } from '../task/result-follow-up.ts';
-import { readTaskResult, type TaskResult } from '../task/task-result.ts';
+import { readTaskResult, writeTaskResult, type TaskResult } from '../task/task-result.ts';
 import { agentStream, domainStream, RESULTS_STREAM, resultIdOf } from '../task/task-streams.ts';
 import { cancelledResult } from './cancelled-result.ts';
+import { ResultReader, type ResultHandler } from './result-reader.ts';
 import { ResultWatch } from './result-watch.ts';
 import type { OutboxTask, TaskOutbox } from './task-outbox.ts';
 
@@ -40,11 +40,14 @@ export interface Destination {
   domain?: string;
 }
 
-const resultsReadAtOnce = 32;
 /** Results that the stream keeps while nobody reads it, at least. */
 const resultsKept = 3_000;
+const noticesOfLoss: readonly BusNotice['type'][] = ['bus.disconnected', 'bus.reset', 'bus.lost', 'bus.forgot'];
 /** After trouble: what was under way has been repeated by then. */
 const recoverAfterMs = 1_000;
+/** Longer than a broker may take until what it has acknowledged survives it: an outcome that it has had for so long is there to stay. */
+const settledForMs = 10_000;
+const recoveredAtOnce = 64;
 
 /**
  * Hands in tasks, takes them back, and brings their results.
@@ -57,8 +60,12 @@ export class TaskClient {
   readonly #deps: TaskClientDependencies;
   readonly #logger: Logger;
   readonly #watch: ResultWatch;
-  #recovery: Timer | undefined;
-  readonly #subscriptions = new Set<{ subscription: Subscription; running: Promise<void> }>();
+  /** The next look through the outbox. */
+  #recovery: { at: number; timer: Timer } | undefined;
+  #isClosed = false;
+  readonly #readers = new Set<ResultReader>();
+  /** Open tasks that the bus says are settled, and when it first did, monotonic. */
+  readonly #settledAt = new Map<string, number>();
 
   constructor(deps: TaskClientDependencies) {
     this.#deps = deps;
@@ -90,16 +97,16 @@ export class TaskClient {
   async submitTo(stream: string, task: TaskPayload): Promise<SubmittedTask> {
     const { bus, outbox } = this.#deps;
     const { taskId } = task;
-    const payload = writeTaskPayload(task);
-    const known = outbox?.find(taskId);
-    if (known === undefined) await outbox?.submitted({ taskId, stream, payload });
-    const msgId = await bus.publish(known?.stream ?? stream, known?.payload ?? payload, { dedupId: taskId }).catch((error: unknown) => {
-      // The same task, handed in again with another time or context: the first stands.
+    const given = { taskId, stream, payload: writeTaskPayload(task) };
+    if (outbox !== undefined && outbox.find(taskId) === undefined) await outbox.submitted(given);
+    // The same task, handed in again with another time or context: the first stands, here and on the bus.
+    const first = outbox?.find(taskId) ?? given;
+    const msgId = await bus.publish(first.stream, first.payload, { dedupId: taskId }).catch((error: unknown) => {
       if (error instanceof BusConflictError) return error.msgId;
       throw error;
     });
     outbox?.accepted(taskId, msgId);
-    return { taskId, stream: known?.stream ?? stream, msgId };
+    return { taskId, stream: first.stream, msgId };
   }
 
   /**
@@ -128,7 +135,9 @@ export class TaskClient {
       this.find({ taskId, stream }).then((result) => {
         if (result !== undefined) settle(result);
       }, fail);
-      return await came;
+      const result = await came;
+      this.#close(taskId);
+      return result;
     } finally {
       end();
       timer?.cancel();
@@ -144,21 +153,26 @@ export class TaskClient {
     for (const msgId of [published?.followUpId, (await bus.findPublished(RESULTS_STREAM, resultIdOf(taskId)))?.msgId]) {
       const entry = msgId === undefined ? undefined : await bus.fetch(RESULTS_STREAM, msgId);
       const result = entry === undefined ? undefined : readTaskResult(JSON.parse(Buffer.from(entry.payload).toString()));
-      if (result?.taskId === taskId) return result;
+      if (result?.taskId === taskId) {
+        this.#close(taskId);
+        return result;
+      }
     }
     return undefined;
   }
 
   /**
-   * Takes a task back. Nobody begins it any more; whoever works on it is told to stop, and what that gives is not recorded.
+   * Takes a task back. Nobody begins it any more; whoever works on it is told to stop, and what that gives is not recorded. With an outbox, a bus that loses that is told again
+   * by `recover`.
    *
    * @returns false when it has its outcome already, or an agent has taken it into its own journal; that agent's host is asked through `events`, if there are any
    */
   async cancel({ taskId, stream, msgId }: SubmittedTask, options: { by?: string; reason?: string } = {}): Promise<boolean> {
     const { bus, outbox, events } = this.#deps;
     const entry = await bus.fetch(stream, msgId);
-    const isRevoked = entry !== undefined && (await bus.revoke(stream, msgId, { publish: resultFollowUp(cancelledResult(entry, taskId, options), resultsKept) }));
-    if (isRevoked) outbox?.closed(taskId);
+    const result = entry === undefined ? undefined : writeTaskResult(cancelledResult(entry, taskId, options));
+    const isRevoked = result !== undefined && (await this.#revoke(stream, msgId, result));
+    if (isRevoked) outbox?.cancelled(taskId, result);
     else await events?.publish(cancelEvent, { task_id: taskId, ...options }, { source: 'task-client' });
     return isRevoked;
   }
@@ -169,41 +183,19 @@ export class TaskClient {
    * @param options.group - each group gets every result, beginning with what is kept. A group that nobody reads any more holds the stream: remove it (`XGROUP DESTROY`)
    * @returns ends it
    */
-  async onResult(handler: (result: TaskResult) => Promise<void> | void, options: { group: string }): Promise<() => Promise<void>> {
-    const { bus } = this.#deps;
-    await bus.createGroup(RESULTS_STREAM, options.group);
-    const subscription = bus.subscribe(RESULTS_STREAM, { group: options.group, maxInFlight: resultsReadAtOnce });
-    const entry = { subscription, running: this.#readResults(subscription, handler) };
-    this.#subscriptions.add(entry);
+  async onResult(handler: ResultHandler, options: { group: string }): Promise<() => Promise<void>> {
+    const reader = new ResultReader({ ...this.#deps, logger: this.#logger }, options.group, handler);
+    await reader.start();
+    this.#readers.add(reader);
     return async () => {
-      this.#subscriptions.delete(entry);
-      await subscription.stop();
-      await entry.running;
+      this.#readers.delete(reader);
+      await reader.stop();
     };
-  }
-
-  async #readResults(subscription: Subscription, handler: (result: TaskResult) => Promise<void> | void): Promise<void> {
-    const handle = async (): Promise<void> => {
-      for (;;) {
-        const { value: delivery } = await subscription.next();
-        if (delivery === undefined) return;
-        try {
-          const result = readTaskResult(delivery.json());
-          await handler(result);
-          this.#deps.outbox?.closed(result.taskId);
-          await delivery.ack();
-        } catch (error) {
-          this.#logger.warn({ msgId: delivery.msgId, error: describeError(error) }, 'a result could not be handled; it comes again');
-          await delivery.nack(error).catch(() => {});
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: resultsReadAtOnce }, handle));
   }
 
   /**
    * Hands in again what is open in the outbox: what the bus never got, and what it has lost since (a Redis that came back without its newest writes, a fail-over, a flush).
-   * What it still has, or has finished, is left alone. To be called at the start, and on `bus.reset`, `bus.lost` and `bus.disconnected`.
+   * What it still has, or has finished, is left alone. To be called at the start, and when the bus notices trouble (`noticed`).
    *
    * @returns ids of the tasks that were handed in anew
    */
@@ -211,47 +203,79 @@ export class TaskClient {
     const { outbox } = this.#deps;
     if (outbox === undefined) throw new InvalidInputError('outbox', 'is needed to recover what the bus has lost; give the client one');
     const anew: string[] = [];
-    for (const task of outbox.open()) if (await this.#recover(outbox, task)) anew.push(task.taskId);
+    const open = outbox.open();
+    for (let from = 0; from < open.length; from += recoveredAtOnce) {
+      const some = open.slice(from, from + recoveredAtOnce);
+      const isAnew = await Promise.all(some.map((task) => this.#recover(outbox, task)));
+      anew.push(...some.filter((_, index) => isAnew[index]).map(({ taskId }) => taskId));
+    }
+    if (this.#settledAt.size > 0) this.#recoverLater(settledForMs);
     return anew;
   }
 
   async #recover(outbox: TaskOutbox, task: OutboxTask): Promise<boolean> {
-    const { bus, onLost } = this.#deps;
-    const { taskId, stream, payload } = task;
-    const { msgId, outcome } = await bus.restore(stream, taskId, payload);
-    if (outcome === 'settled') outbox.closed(taskId);
-    if (outcome !== 'restored') return false;
-    outbox.accepted(taskId, msgId);
-    if (task.msgId !== null) onLost?.({ taskId, msgId: task.msgId });
-    return true;
+    const { bus, clock, onLost } = this.#deps;
+    const { taskId, stream, payload, msgId: lostId, cancelled } = task;
+    const { msgId, outcome } = await bus.restore(stream, taskId, payload).catch(async (error: unknown): Promise<RestoredMessage> => {
+      if (!(error instanceof BusConflictError)) throw error;
+      // Somebody else was first with another task under this id: it is theirs to keep.
+      const { followUpId } = (await bus.findPublished(stream, taskId)) ?? {};
+      return { msgId: error.msgId, outcome: followUpId === undefined ? 'kept' : 'settled' };
+    });
+    if (outcome === 'settled') {
+      // Nobody here has seen the outcome yet, and the bus may still lose it.
+      const settledAt = this.#settledAt.get(taskId) ?? clock.monotonic();
+      if (clock.monotonic() - settledAt >= settledForMs) this.#close(taskId);
+      else this.#settledAt.set(taskId, settledAt);
+      return false;
+    }
+    this.#settledAt.delete(taskId);
+    if (outcome === 'restored') {
+      outbox.accepted(taskId, msgId);
+      if (lostId !== null) onLost?.({ taskId, msgId: lostId });
+    }
+    if (cancelled !== null) await this.#revoke(stream, msgId, cancelled);
+    return outcome === 'restored';
+  }
+
+  #revoke(stream: string, msgId: string, result: string): Promise<boolean> {
+    return this.#deps.bus.revoke(stream, msgId, { publish: { stream: RESULTS_STREAM, payload: result, msgType: 'result', maxLength: resultsKept, whileUnread: 'trim' } });
+  }
+
+  /** Its outcome is known here. */
+  #close(taskId: string): void {
+    this.#settledAt.delete(taskId);
+    this.#deps.outbox?.closed(taskId);
   }
 
   /**
    * To be told of what the bus notices: after a lost connection, a reset or a loss the outbox is looked through in a moment. Does nothing without an outbox.
    */
   noticed({ type }: BusNotice): void {
-    if (this.#deps.outbox === undefined || this.#recovery !== undefined || !['bus.disconnected', 'bus.reset', 'bus.lost'].includes(type)) return;
-    this.#recovery = this.#deps.clock.setTimer(
-      recoverAfterMs,
-      () => {
-        this.#recovery = undefined;
-        this.recover().catch((error: unknown) => {
-          this.#logger.warn({ error: describeError(error) }, 'looking for lost tasks failed; it is tried again');
-          this.noticed({ type: 'bus.disconnected', connection: 'outbox', error: describeError(error) });
-        });
-      },
-      { keepAlive: false },
-    );
+    if (noticesOfLoss.includes(type)) this.#recoverLater(recoverAfterMs);
+  }
+
+  #recoverLater(afterMs: number): void {
+    const { outbox, clock } = this.#deps;
+    const at = clock.monotonic() + afterMs;
+    if (outbox === undefined || this.#isClosed || (this.#recovery !== undefined && this.#recovery.at <= at)) return;
+    this.#recovery?.timer.cancel();
+    const look = () => {
+      this.#recovery = undefined;
+      this.recover().catch((error: unknown) => {
+        this.#logger.warn({ error: describeError(error) }, 'looking for lost tasks failed; it is tried again');
+        this.#recoverLater(recoverAfterMs);
+      });
+    };
+    this.#recovery = { at, timer: clock.setTimer(afterMs, look, { keepAlive: false }) };
   }
 
   /** Ends what waits. Results that are being handled are. */
   async close(): Promise<void> {
-    this.#recovery?.cancel();
+    this.#isClosed = true;
+    this.#recovery?.timer.cancel();
     await this.#watch.close();
-    await Promise.all([...this.#subscriptions].map(async ({ subscription, running }) => {
-      await subscription.stop();
-      await running;
-    }));
-    this.#subscriptions.clear();
+    await Promise.all([...this.#readers].map((reader) => reader.stop()));
+    this.#readers.clear();
   }
 }

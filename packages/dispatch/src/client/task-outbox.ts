@@ -8,6 +8,8 @@ export interface OutboxTask {
   payload: string;
   /** Id of its entry, once the bus has it. */
   msgId: string | null;
+  /** The result that says so, when it was taken back. */
+  cancelled: string | null;
 }
 
 interface OutboxState {
@@ -23,14 +25,21 @@ const outboxProjection: Projection<OutboxState> = {
     switch (entry.entryType) {
       case 'task_submitted': {
         const { task_id: taskId, stream, payload } = entry.data as JsonObject & { task_id: string; stream: string; payload: string };
-        if (state.open[`#${taskId}`] === undefined) state.count += 1;
-        state.open[`#${taskId}`] = { taskId, stream, payload, msgId: null };
+        if (state.open[`#${taskId}`] !== undefined) break; // handed in twice at once: the first stands
+        state.count += 1;
+        state.open[`#${taskId}`] = { taskId, stream, payload, msgId: null, cancelled: null };
         break;
       }
       case 'task_accepted': {
         const { task_id: taskId, msg_id: msgId } = entry.data as JsonObject & { task_id: string; msg_id: string };
         const task = state.open[`#${taskId}`];
         if (task !== undefined) task.msgId = msgId;
+        break;
+      }
+      case 'task_cancelled': {
+        const { task_id: taskId, result } = entry.data as JsonObject & { task_id: string; result: string };
+        const task = state.open[`#${taskId}`];
+        if (task !== undefined) task.cancelled = result;
         break;
       }
       case 'task_closed': {
@@ -54,6 +63,7 @@ const checkpointEvery = 2_000;
  */
 export class TaskOutbox {
   readonly #log: ProcessLog<{ outbox: typeof outboxProjection }>;
+  #isCheckpointing = false;
 
   private constructor(log: ProcessLog<{ outbox: typeof outboxProjection }>) {
     this.#log = log;
@@ -66,22 +76,28 @@ export class TaskOutbox {
     return new TaskOutbox(log);
   }
 
-  /** Open tasks, in the order in which they were handed in. */
+  /** Open tasks as they are now, in the order in which they were handed in. */
   open(): OutboxTask[] {
-    return Object.values(this.#log.states.outbox.open);
+    return Object.values(this.#log.states.outbox.open).map((task) => ({ ...task }));
   }
 
   find(taskId: string): OutboxTask | undefined {
-    return this.#log.states.outbox.open[`#${taskId}`];
+    const task = this.#log.states.outbox.open[`#${taskId}`];
+    return task === undefined ? undefined : { ...task };
   }
 
   /** Resolves when the task is on stable storage. */
-  async submitted({ taskId, stream, payload }: Omit<OutboxTask, 'msgId'>): Promise<void> {
+  async submitted({ taskId, stream, payload }: Pick<OutboxTask, 'taskId' | 'stream' | 'payload'>): Promise<void> {
     await this.#record({ entryType: 'task_submitted', data: { task_id: taskId, stream, payload } });
   }
 
   accepted(taskId: string, msgId: string): void {
     this.#note({ entryType: 'task_accepted', data: { task_id: taskId, msg_id: msgId } });
+  }
+
+  /** It was taken back: a bus that has forgotten that is told again. */
+  cancelled(taskId: string, result: string): void {
+    if (this.find(taskId) !== undefined) this.#note({ entryType: 'task_cancelled', data: { task_id: taskId, result } });
   }
 
   closed(taskId: string): void {
@@ -96,7 +112,13 @@ export class TaskOutbox {
   async #record(entry: OwnJournalEntry): Promise<void> {
     const { durable } = this.#log.record([entry]);
     await durable;
-    await this.#log.checkpointIfDue(Math.max(checkpointEvery, 4 * this.#log.states.outbox.count));
+    if (this.#isCheckpointing) return;
+    this.#isCheckpointing = true;
+    try {
+      await this.#log.checkpointIfDue(Math.max(checkpointEvery, 4 * this.#log.states.outbox.count));
+    } finally {
+      this.#isCheckpointing = false;
+    }
   }
 
   /** Whoever hands in the next task is told of a journal that can not be written. */

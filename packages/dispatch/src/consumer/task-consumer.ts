@@ -1,4 +1,4 @@
-import type { Delivery, EventBus, MessageBus, Subscription } from '@cortex-runtime/bus';
+import { LeaseLostError, type Delivery, type EventBus, type MessageBus, type Subscription } from '@cortex-runtime/bus';
 import { CortexError, describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type HealthStatus, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { AgentPresence, Heartbeat } from '../agents/agent-presence.ts';
@@ -38,12 +38,12 @@ export interface TaskConsumerDependencies {
 
 /** Outcomes that may be on their way to disk and bus at once; with more, nothing new is begun. */
 const settlingAtOnce = 1_000;
-/** Before what could not be settled here comes to anybody again. */
-const giveBackMs = 1_000;
 /** How often tasks that take long are looked after. */
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */
 const stallMs = 1_000;
+/** Before what could not be settled here comes to anybody again. */
+const giveBackBackoff = { baseMs: 500, maxMs: 30_000 };
 
 /**
  * An agent that takes tasks from the bus: those that are for it alone, and those of its domains, the urgent first.
@@ -66,6 +66,8 @@ export class TaskConsumer {
   #workers: Promise<void> = Promise.resolve();
   #watch: Timer | undefined;
   #problem: string | undefined;
+  /** Since a task came last. */
+  #failures = 0;
   #stall: { endedAt: number; lastedMs: number } | undefined;
   #isRunning = false;
   #stopped: Promise<void> = Promise.resolve();
@@ -147,7 +149,7 @@ export class TaskConsumer {
     const { bus, clock, random } = this.#deps;
     const { identity, domains, concurrency, consumerGroup } = this.settings;
     const streams = streamsOf(identity, domains);
-    for (let failures = 0; this.#isRunning; ) {
+    while (this.#isRunning) {
       try {
         const subscription = bus.subscribe(streams, { group: consumerGroup, maxInFlight: concurrency, order: 'priority', takesExhausted: true });
         this.#subscription = subscription;
@@ -156,10 +158,10 @@ export class TaskConsumer {
         if (this.#isRunning) throw new Error('the bus ended the subscription');
       } catch (error) {
         // A server that may not be used as it is: somebody has to change it, and then work goes on by itself.
-        failures += 1;
+        this.#failures += 1;
         this.#problem = describeError(error);
         this.#logger.error({ agent: identity, error: this.#problem }, 'tasks can not be taken; it is tried again');
-        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(failures, { baseMs: 500, maxMs: 30_000 }, random));
+        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random));
       }
     }
   }
@@ -169,6 +171,7 @@ export class TaskConsumer {
       const { value: delivery } = await subscription.next();
       if (delivery === undefined) return;
       this.#problem = undefined;
+      this.#failures = 0;
       const settle = await handler.handle(delivery);
       // The place is for agents at work: others need not wait while disk and bus record this outcome.
       delivery.freePlace();
@@ -187,17 +190,33 @@ export class TaskConsumer {
     try {
       await settle();
     } catch (error) {
-      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled; it is given back');
-      await delivery.release({ delayMs: giveBackMs }).catch(() => {});
+      this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled, and is given back');
+      await this.#giveBack(delivery);
       // Without its journal nothing that this agent works out can be kept: others have to do it.
-      if (CortexError.is(error) && error.code.startsWith('JOURNAL_')) this.#giveUp(error);
+      const problem = this.#deps.ledger?.problem ?? (CortexError.is(error) && error.code.startsWith('JOURNAL_') ? describeError(error) : undefined);
+      if (problem !== undefined) this.#giveUp(problem);
     }
   }
 
-  #giveUp(error: Error): void {
+  /** Held by a process that lives, it would go to nobody else, and hold a place for ever. */
+  async #giveBack(delivery: Delivery): Promise<void> {
+    const { clock, random } = this.#deps;
+    for (let attempt = 1; this.#isRunning; attempt += 1) {
+      const waitMs = jitteredBackoffMs(attempt, giveBackBackoff, random);
+      try {
+        await delivery.release({ delayMs: waitMs });
+        return;
+      } catch (error) {
+        if (error instanceof LeaseLostError) return;
+        await sleep(clock, waitMs);
+      }
+    }
+  }
+
+  #giveUp(problem: string): void {
     if (!this.#isRunning) return;
     void this.stop({ drainMs: 0 });
-    this.#problem = describeError(error);
+    this.#problem = problem;
     this.#logger.error({ agent: this.identity, error: this.#problem }, 'the agent takes no more tasks');
   }
 

@@ -97,6 +97,8 @@ export class TaskHandler {
     const context: TaskContext = Object.assign(payload, fate); // it was read for this: a copy would cost as much as reading it
     const onChunk = careful === undefined || payload.roomId === null ? () => {} : (chunk: StreamChunk) => this.#show(payload, chunk);
     const task = new RunningTask({ payload, delivery, prompt, context, execute, workingDirectory, cleanupMs, clock, onChunk });
+    // What an attempt that died had shown is no part of this one's answer. One that failed has taken it back itself.
+    if (delivery.deliveryCount > delivery.errors.length + 1 && payload.roomId !== null) careful?.discard(payload.roomId, this.#target(payload));
     this.#deps.began(task);
     this.#guarded(() => heartbeat?.addTask(payload.taskId, `${payload.sender === '' ? payload.senderId : payload.sender}: ${payload.text.slice(0, 80)}`));
     let thrown: unknown;

@@ -1,4 +1,4 @@
-import type { Clock, JsonObject } from '@cortex-runtime/core';
+import { describeError, type Clock, type JsonObject } from '@cortex-runtime/core';
 import { ProcessLog, type Journal, type Projection } from '@cortex-runtime/journal';
 
 interface LedgerState {
@@ -49,6 +49,7 @@ const notedTogether = 200;
 export class TaskLedger {
   readonly #log: ProcessLog<{ tasks: typeof ledgerProjection }>;
   readonly #settled: string[] = [];
+  #problem: string | undefined;
 
   private constructor(log: ProcessLog<{ tasks: typeof ledgerProjection }>) {
     this.#log = log;
@@ -67,9 +68,19 @@ export class TaskLedger {
     return this.#log.states.tasks.outcomes[`#${taskId}`]?.result;
   }
 
-  /** Resolves when the outcome is on stable storage. */
+  /** Why outcomes can not be recorded any more: a journal that has failed stays so until its process starts again. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Resolves when the outcome is on stable storage. @throws what the journal throws */
   async record(taskId: string, result: string): Promise<void> {
-    await this.#log.record([{ entryType: 'task_outcome', data: { task_id: taskId, result } }]).durable;
+    try {
+      await this.#log.record([{ entryType: 'task_outcome', data: { task_id: taskId, result } }]).durable;
+    } catch (error) {
+      this.#problem = `outcomes can not be recorded: ${describeError(error)}`;
+      throw error;
+    }
   }
 
   /** The bus has the outcome: the task does not come again. */

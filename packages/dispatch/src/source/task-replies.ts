@@ -62,6 +62,12 @@ export class TaskReplies {
     if (address.roomId !== null) this.#channel?.piece(address.roomId, text, this.#target(agent, address));
   }
 
+  /** What was given of an answer is no part of it any more. */
+  discard(agent: string, replyTo: JsonObject): void {
+    const address = readReplyAddress(replyTo);
+    if (address.roomId !== null) this.#channel?.discard(address.roomId, this.#target(agent, address));
+  }
+
   /** @throws what the bus throws: to be tried again */
   async reply(outcome: JournaledOutcome): Promise<void> {
     const address = readReplyAddress(outcome.replyTo);

@@ -49,15 +49,22 @@ const giveBackMs = 1_000;
 export class TaskSource {
   readonly #deps: TaskSourceDependencies;
   readonly #logger: Logger;
+  readonly #agents = new Set<string>();
 
   constructor(deps: TaskSourceDependencies) {
     this.#deps = deps;
     this.#logger = deps.logger ?? silentLogger;
   }
 
+  /** Agents of this process that take tasks. */
+  get agents(): ReadonlySet<string> {
+    return this.#agents;
+  }
+
   /** @param accept - resolves when the task is durable with the agent, or `filtered`: it does not want it. When it rejects, the task goes back */
   async subscribe(agent: JournaledAgent, accept: (task: TaskOffer) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<{ limit(places: number): void; stop(): Promise<void> }> {
     const { name, domains, primaryFor } = agent;
+    this.#agents.add(name);
     await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor] });
     let { places } = agent;
     let subscription: Subscription | undefined;
@@ -84,6 +91,7 @@ export class TaskSource {
       },
       stop: async () => {
         isStopped = true;
+        this.#agents.delete(name);
         await subscription?.stop();
         await running;
         await this.#deps.presence?.leave(name);

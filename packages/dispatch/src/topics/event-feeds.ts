@@ -1,5 +1,7 @@
-import type { EventBus } from '@cortex-runtime/bus';
+import type { BusEvent, EventBus } from '@cortex-runtime/bus';
 import { describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type JsonValue, type Logger, type Random } from '@cortex-runtime/core';
+
+import { PatientStart } from './patient-start.ts';
 
 /** An event, as a listener gets it. */
 export interface FedEvent {
@@ -32,25 +34,27 @@ export class EventFeeds {
    * @returns ends it; what was not taken by then is not
    */
   async subscribe(eventType: string, handler: (event: FedEvent) => Promise<void>, options: { source?: string; since?: number } = {}): Promise<() => Promise<void>> {
-    const ending = new AbortController();
-    const end = await this.#bus.subscribe(
-      eventType,
-      async ({ eventId, eventType: type, source, data, cause }) => {
-        for (let attempt = 1; !ending.signal.aborted; attempt += 1) {
-          try {
-            await handler({ eventId, eventType: type, source, data, ...(cause === undefined ? {} : { cause }) });
-            return;
-          } catch (error) {
-            if (attempt === 1) this.#logger.warn({ eventType: type, eventId, error: describeError(error) }, 'a listener could not take an event; it is offered again');
-            await sleep(this.#clock, jitteredBackoffMs(attempt, backoff, this.#random), ending.signal).catch(() => {});
-          }
+    const patient = new PatientStart<() => Promise<void>>({ clock: this.#clock, random: this.#random, logger: this.#logger }, `listening to ${eventType}`);
+    const feed = async ({ eventId, eventType: type, source, data, cause }: BusEvent): Promise<void> => {
+      for (let attempt = 1; !patient.signal.aborted; attempt += 1) {
+        try {
+          await handler({ eventId, eventType: type, source, data, ...(cause === undefined ? {} : { cause }) });
+          return;
+        } catch (error) {
+          if (attempt === 1) this.#logger.warn({ eventType: type, eventId, error: describeError(error) }, 'a listener could not take an event; it is offered again');
+          await sleep(this.#clock, jitteredBackoffMs(attempt, backoff, this.#random), patient.signal).catch(() => {});
         }
-      },
-      options,
-    );
-    return async () => {
-      ending.abort();
-      await end();
+      }
     };
+    // What comes while the bus can not be reached is asked for when it can.
+    const since = options.since ?? this.#clock.now();
+    let isLate = false;
+    const subscribe = () => {
+      const given = isLate ? { ...options, since } : options;
+      isLate = true;
+      return this.#bus.subscribe(eventType, feed, given);
+    };
+    await patient.begin(subscribe);
+    return () => patient.end((end) => end());
   }
 }

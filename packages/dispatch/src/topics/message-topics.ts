@@ -1,9 +1,10 @@
 import { LeaseLostError, type Delivery, type MessageBus, type Subscription } from '@cortex-runtime/bus';
-import { assertJsonValue, describeError, documentCodec, silentLogger, type Clock, type JsonObject, type JsonValue, type Logger } from '@cortex-runtime/core';
+import { assertJsonValue, describeError, documentCodec, silentLogger, type Clock, type JsonObject, type JsonValue, type Logger, type Random } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 import type { KnownFields } from '../task/known-fields.ts';
 import { topicStream } from '../task/task-streams.ts';
+import { PatientStart } from './patient-start.ts';
 
 const TopicMessage = z.looseObject({
   sender: z.string().default(''),
@@ -47,10 +48,12 @@ const giveBackMs = 1_000;
  */
 export class MessageTopics {
   readonly #bus: MessageBus;
+  readonly #deps: { clock: Clock; random: Random };
   readonly #logger: Logger;
 
-  constructor(deps: { bus: MessageBus; clock: Clock; logger?: Logger }) {
+  constructor(deps: { bus: MessageBus; clock: Clock; random: Random; logger?: Logger }) {
     this.#bus = deps.bus;
+    this.#deps = deps;
     this.#logger = deps.logger ?? silentLogger;
   }
 
@@ -58,7 +61,7 @@ export class MessageTopics {
   async publish(topic: string, { sender, content, session, cause, messageId }: NewTopicMessage): Promise<string> {
     assertJsonValue(content, 'content');
     const payload = JSON.stringify({ sender, content, ...(session === undefined ? {} : { session }), ...(cause === undefined || cause.length === 0 ? {} : { cause }) });
-    return this.#bus.publish(topicStream(topic), payload, { msgType: 'message', ...(messageId === undefined ? {} : { dedupId: messageId }) });
+    return this.#bus.publish(topicStream(topic), payload, { msgType: 'message', whileUnread: 'trim', ...(messageId === undefined ? {} : { dedupId: messageId }) });
   }
 
   /**
@@ -68,13 +71,17 @@ export class MessageTopics {
    */
   async subscribe(topic: string, handler: (message: MessageOfTopic) => Promise<void>, subscriber = 'subscribers'): Promise<() => Promise<void>> {
     const stream = topicStream(topic);
-    await this.#bus.createGroup(stream, subscriber);
-    const subscription = this.#bus.subscribe(stream, { group: subscriber, maxInFlight });
-    const running = this.#run(subscription, topic, handler);
-    return async () => {
-      await subscription.stop();
-      await running;
-    };
+    const patient = new PatientStart<{ subscription: Subscription; running: Promise<void> }>({ ...this.#deps, logger: this.#logger }, `reading topic ${topic}`);
+    await patient.begin(async () => {
+      await this.#bus.createGroup(stream, subscriber, { start: 'end' });
+      const subscription = this.#bus.subscribe(stream, { group: subscriber, maxInFlight });
+      return { subscription, running: this.#run(subscription, topic, handler) };
+    });
+    return () =>
+      patient.end(async ({ subscription, running }) => {
+        await subscription.stop();
+        await running;
+      });
   }
 
   async #run(subscription: Subscription, topic: string, handler: (message: MessageOfTopic) => Promise<void>): Promise<void> {

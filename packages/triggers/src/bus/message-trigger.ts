@@ -21,7 +21,7 @@ export class MessageTrigger extends SubscriptionTrigger implements BaseTrigger {
 
   protected override subscribe(): Promise<() => Promise<void>> {
     // Copies of one agent on several hosts share the messages; every other agent gets them too.
-    const subscriber = `${this.deps.processName}.${this.triggerId}`;
+    const subscriber = this.deps.subscriber ?? `${this.deps.processName}.${this.triggerId}`;
     const handler: Parameters<MessageSubscriber['subscribe']>[1] = async ({ topic, messageId, sender, content, session, cause }) => {
       await this.deliver({
         triggerId: this.triggerId,

@@ -4,51 +4,74 @@ import { buryFunction } from './bury.lua.ts';
 /**
  * Takes over what nobody works on. Not separable: finding that a message is abandoned and taking it; burying what has used up its deliveries.
  *
+ * A message whose consumers have died again and again may be what kills them. Such suspects are taken one at a time, so that those that were only near do not use up their
+ * deliveries with it.
+ *
  * KEYS  1 stream · 2 errors of earlier attempts · 3 dead letters
  * ARGV  1 group · 2 the new holder · 3 messages at most · 4 deliveries allowed · 5 the parking consumer · 6 idle ms at which a parked message is due
  *       7 number of dead consumers · 8 idle ms at which their work is taken · 9 number of live consumers · 10 idle ms at which the work of unknown consumers is taken ('' for never)
- *       11 '1' when what has used up its deliveries is taken too, and not buried · 12 ms errors are kept · then the names of the dead, then of the live
- * Returns { { id, delivery count, fields, errors of earlier attempts as JSON or '', 1 when its deliveries are used up }… }, { ids whose entries were deleted… }, { ids buried… }
- *         1 when more may be left
+ *       11 '1' when what has used up its deliveries is taken too, and not buried · 12 ms errors are kept · 13 deliveries without a word that make a suspect · 14 suspects at most
+ *       then the names of the dead, then of the live
+ * Returns { { id, delivery count, fields, errors of earlier attempts as JSON or '', 1 when its deliveries are used up, 1 for a suspect }… }, { ids whose entries were deleted… },
+ *         { ids buried… }, 1 when more may be left, 1 when suspects were left
  */
 export const claimScript = script(`${buryFunction}
 local group, me, limit, allowed = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local dead, live = tonumber(ARGV[7]), tonumber(ARGV[9])
 local takesExhausted = ARGV[11] == '1'
 local taken, lost, buried = {}, {}, {}
-local more = 0
+local more, heldBack = 0, 0
+local suspectCount, suspects = tonumber(ARGV[13]), tonumber(ARGV[14])
+local names = 14
 local alive = { [ARGV[5]] = true }
-for i = 13 + dead, 12 + dead + live do alive[ARGV[i]] = true end
+for i = names + 1 + dead, names + dead + live do alive[ARGV[i]] = true end
+
+local function isSuspect(row)
+  return row[2] ~= ARGV[5] and row[4] >= suspectCount and row[4] < allowed
+end
+
+-- What is parked has said why; whoever held anything else did not.
+local function noted(row)
+  local known = redis.call('HGET', KEYS[2], group .. ' ' .. row[1])
+  if row[2] == ARGV[5] then return known or '' end
+  local errors = known and cjson.decode(known) or {}
+  if #errors < 10 then errors[#errors + 1] = 'the consumer ' .. row[2] .. ' stopped without settling the message' end
+  return cjson.encode(errors)
+end
 
 local function take(rows, page, minIdle)
   if #rows >= page then more = 1 end
-  local ids, counts, errorsOf = {}, {}, {}
+  local ids, counts, errors, suspected = {}, {}, {}, {}
+  local left = limit - #taken
   for _, row in ipairs(rows) do
-    local field = group .. ' ' .. row[1]
-    local known = redis.call('HGET', KEYS[2], field)
-    -- What is parked has said why; whoever held anything else did not.
-    if row[2] ~= ARGV[5] then
-      local errors = known and cjson.decode(known) or {}
-      if #errors < 10 then errors[#errors + 1] = 'the consumer ' .. row[2] .. ' stopped without settling the message' end
-      known = cjson.encode(errors)
-    end
-    if row[4] >= allowed and not takesExhausted then
-      if bury(group, row[1], row[4], known or '[]') then buried[#buried + 1] = row[1] else lost[#lost + 1] = row[1] end
+    local id = row[1]
+    if #ids >= left then
+      more = 1
+      break
+    elseif isSuspect(row) and suspects <= 0 then
+      heldBack = 1
+    elseif row[4] >= allowed and not takesExhausted then
+      local told = noted(row)
+      if bury(group, id, row[4], told ~= '' and told or '[]') then buried[#buried + 1] = id else lost[#lost + 1] = id end
     else
+      if isSuspect(row) then
+        suspects = suspects - 1
+        suspected[id] = 1
+      end
+      ids[#ids + 1] = id
+      counts[id] = row[4]
+      errors[id] = noted(row)
       if row[2] ~= ARGV[5] then
-        redis.call('HSET', KEYS[2], field, known)
+        redis.call('HSET', KEYS[2], group .. ' ' .. id, errors[id])
         redis.call('PEXPIRE', KEYS[2], ARGV[12])
       end
-      ids[#ids + 1] = row[1]
-      counts[row[1]] = row[4]
-      errorsOf[row[1]] = known
     end
   end
   if #ids == 0 then return end
   for _, entry in ipairs(redis.call('XCLAIM', KEYS[1], group, me, minIdle, unpack(ids))) do
     if entry then
       local count = counts[entry[1]]
-      taken[#taken + 1] = { entry[1], count + 1, entry[2], errorsOf[entry[1]] or '', count >= allowed and 1 or 0 }
+      taken[#taken + 1] = { entry[1], count + 1, entry[2], errors[entry[1]], count >= allowed and 1 or 0, suspected[entry[1]] or 0 }
       counts[entry[1]] = nil
     end
   end
@@ -66,10 +89,12 @@ local function pendingOf(name, minIdle)
     more = 1
     return
   end
-  take(redis.call('XPENDING', KEYS[1], group, 'IDLE', minIdle, '-', '+', left, name), left, minIdle)
+  -- Suspects that are left must not hide what comes after them.
+  local page = left + 64
+  take(redis.call('XPENDING', KEYS[1], group, 'IDLE', minIdle, '-', '+', page, name), page, minIdle)
 end
 
-for i = 13, 12 + dead do pendingOf(ARGV[i], ARGV[8]) end
+for i = names + 1, names + dead do pendingOf(ARGV[i], ARGV[8]) end
 local isWhole = false
 if ARGV[10] ~= '' and #taken < limit then
   local rows, due = {}, {}
@@ -84,5 +109,5 @@ if ARGV[10] ~= '' and #taken < limit then
   take(rows, limit + 1, ARGV[10])
 end
 if not isWhole then pendingOf(ARGV[5], ARGV[6]) end
-return { taken, lost, buried, more }
+return { taken, lost, buried, more, heldBack }
 `);

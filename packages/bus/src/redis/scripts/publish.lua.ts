@@ -6,20 +6,26 @@ import { roomFunction } from './room.lua.ts';
  * Adds a batch of messages to one stream. Not separable: the check of the deduplication id and the entry (or two racing publishers add twice); the entry and the
  * memory of this batch (or a repeat after a lost reply adds twice). The entry comes before its deduplication key, so that a failing XADD leaves no key behind.
  *
+ * What a lane did last was acknowledged before it does the next: a server that does not remember it has lost what it had acknowledged.
+ *
  * KEYS  1 stream · 2 what this publisher's lane did last · 3… deduplication keys, of the messages that have one, in order
  * ARGV  1 number of the batch · 2 attempt, from 1 · 3 acknowledged entries to keep · 4 unacknowledged entries allowed · 5 ms a deduplication id is kept · 6 ms a lane is remembered
- *       7 '1' when only the newest unread entries are kept while there is no group · then per message: type, payload, digest of its deduplication id (or ''), digest of type and payload
- * Returns per message: an id (added), '=id' (was there), '!id' (the id belongs to another payload), '~' (the stream is full)
+ *       7 '1' when only the newest unread entries are kept while there is no group · 8 number of the batch that this lane did before, '' when that is not known
+ *       then per message: type, payload, digest of its deduplication id (or ''), digest of type and payload
+ * Returns first '1' when the server has forgotten the batch before, else '0'; then per message: an id (added), '=id' (was there), '!id' (the id belongs to another payload),
+ *         '~' (the stream is full)
  */
 export const publishScript = script(`${laneFunction}${roomFunction}
 local done = lane(KEYS[2], ARGV[1], ARGV[2])
 if done then return done end
 
+local replies = { '0' }
+if ARGV[8] ~= '' and string.match(redis.call('GET', KEYS[2]) or '', '^%S+') ~= ARGV[8] then replies[1] = '1' end
+
 local stream = KEYS[1]
-local left = room(stream, (#ARGV - 7) / 4, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1')
-local replies = {}
+local left = room(stream, (#ARGV - 8) / 4, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1')
 local key = 3
-for i = 8, #ARGV, 4 do
+for i = 9, #ARGV, 4 do
   local reply = nil
   local dedup = ARGV[i + 2]
   if dedup ~= '' then

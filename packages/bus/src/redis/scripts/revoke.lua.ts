@@ -1,16 +1,20 @@
 import { script } from '../script.ts';
+import { laneFunction } from './lane.lua.ts';
 import { noteFollowUpFunction } from './note-follow-up.lua.ts';
 
 /**
  * Takes a message back from every group. Not separable: the check that some group still has to work on it, its removal, and the follow-up; otherwise it would be worked
- * on and revoked, both.
+ * on and revoked, both; and the memory of it, by which a repeat after a lost reply knows its own work.
  *
- * KEYS  1 stream · 2 errors of earlier attempts · 3 deduplication key of the message, or any other · 4 stream of the follow-up, if there is one
- * ARGV  1 id · 2 type and 3 payload of the follow-up, if there is one
+ * KEYS  1 stream · 2 errors of earlier attempts · 3 deduplication key of the message, or any other · 4 what this lane did last · 5 stream of the follow-up, if there is one
+ * ARGV  1 number of this work · 2 attempt · 3 ms a lane is remembered · 4 id · 5 type and 6 payload of the follow-up, if there is one
  * Returns 1, or 0 when no group had it to work on any more
  */
-export const revokeScript = script(`${noteFollowUpFunction}
-local id = ARGV[1]
+export const revokeScript = script(`${laneFunction}${noteFollowUpFunction}
+local done = lane(KEYS[4], ARGV[1], ARGV[2])
+if done then return tonumber(done[1]) end
+
+local id = ARGV[4]
 if not redis.call('XRANGE', KEYS[1], id, id)[1] then return 0 end
 local isWaiting = false
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
@@ -28,9 +32,10 @@ for _, fields in ipairs(groups) do
 end
 if #groups > 0 and not isWaiting then return 0 end
 redis.call('XDEL', KEYS[1], id)
-if ARGV[3] then
-  local followUp = redis.call('XADD', KEYS[4], '*', 'type', ARGV[2], 'payload', ARGV[3])
+if ARGV[6] then
+  local followUp = redis.call('XADD', KEYS[5], '*', 'type', ARGV[5], 'payload', ARGV[6])
   noteFollowUp(KEYS[3], id, followUp)
 end
+redis.call('SET', KEYS[4], ARGV[1] .. ' 1', 'PX', ARGV[3])
 return 1
 `);

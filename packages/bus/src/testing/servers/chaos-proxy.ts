@@ -11,6 +11,8 @@ export type ProxyFault = 'none' | 'cut-reply' | 'half-open' | 'refuse';
 /** A TCP proxy that breaks connections as networks do. */
 export interface ChaosProxy {
   readonly port: number;
+  /** Where new connections go: a port of this machine, or the path of a unix socket. Open ones stay where they are until `reset`, as after a fail-over. */
+  target: number | string;
   /** Connections open now, and all ever made. */
   readonly open: number;
   readonly made: number;
@@ -27,7 +29,6 @@ export interface ChaosProxy {
   close(): Promise<void>;
 }
 
-/** @param target - a port of this machine, or the path of a unix socket */
 export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
   const pairs = new Set<[Socket, Socket]>();
   let made = 0;
@@ -39,7 +40,7 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
       client.resetAndDestroy();
       return;
     }
-    const upstream = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
+    const upstream = typeof proxy.target === 'number' ? connect(proxy.target, '127.0.0.1') : connect(proxy.target);
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
     let isDead = false;
@@ -83,6 +84,7 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy: ChaosProxy = {
     port: (server.address() as AddressInfo).port,
+    target,
     get open() {
       return pairs.size;
     },

@@ -1,0 +1,54 @@
+import { InMemoryJournal } from '@cortex-runtime/journal';
+import { describe, expect, it } from 'vitest';
+
+import { TaskLedger } from '../src/index.ts';
+import { agent, buses, clock, createId, echo, freshPrefix, openClient, openRedisBus, rawClient, redisUrl, until } from './support/mesh.ts';
+
+const task = (taskId: string) => ({ taskId, messageId: taskId, text: taskId, domain: 'eng' });
+
+describe.skipIf(redisUrl === '')('a task whose result finds no place', { timeout: 30_000 }, () => {
+  // It stayed with a process that lived, whose lease therefore never ran out, and held a place for good.
+  it('is given back, and holds up nothing', async () => {
+    const streamPrefix = freshPrefix();
+    const bus = openRedisBus({ streamPrefix });
+    const redis = rawClient();
+    await redis.set(`${streamPrefix}:results`, 'this is no stream');
+    const began: string[] = [];
+    await agent(bus, async function* (prompt) {
+      began.push(prompt);
+      yield { kind: 'output', data: prompt };
+    }, { concurrency: 1 });
+    const client = openClient(bus);
+    const submitted = [await client.submit(task('a')), await client.submit(task('b'))];
+    await until(() => expect(new Set(began)).toEqual(new Set(['a', 'b'])));
+    await redis.del(`${streamPrefix}:results`);
+    await until(async () => {
+      for (const each of submitted) expect(await client.find(each)).toMatchObject({ status: 'success', attempts: 1 });
+    });
+  });
+});
+
+describe.each(['memory', 'Redis'] as const)('an agent over %s whose journal has failed', (kind) => {
+  const test = it.skipIf(kind === 'Redis' && redisUrl === '');
+
+  // J4: whatever it did after that, it would do without a trace, and again.
+  test('takes no more tasks, says so, and leaves them to others', async () => {
+    const open = buses[kind]();
+    const journal = new InMemoryJournal({ clock, createId });
+    const ledger = await TaskLedger.open({ journal, clock }, 'tasks:broken');
+    await journal.close();
+    const began: string[] = [];
+    const broken = await agent(open(), async function* (prompt) {
+      began.push(prompt);
+      yield { kind: 'output', data: prompt };
+    }, { identity: 'broken', concurrency: 4 }, { ledger });
+    const client = openClient(open());
+    const first = await client.submit(task('a'));
+    await until(async () => expect(await broken.health()).toMatchObject({ ok: false, error: expect.stringContaining('outcomes can not be recorded') as string }));
+    expect(began).toEqual(['a']);
+    const rest = [await client.submit(task('b')), await client.submit(task('c'))];
+    await agent(open(), echo, { identity: 'other' });
+    for (const each of [first, ...rest]) expect(await client.waitFor(each)).toMatchObject({ status: 'success', agent: 'other' });
+    expect(began).toEqual(['a']);
+  });
+});
