@@ -67,7 +67,7 @@ describe('awaitTask', () => {
     const { await_, troubles } = hosts(unreachable);
     const waiting = await_(3_600_000, ending.signal);
     waiting.catch(() => {});
-    await expect.poll(() => troubles).toEqual([unreachable]);
+    await expect.poll(() => troubles, { timeout: 30_000 }).toEqual([unreachable]);
     ending.abort();
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
   });

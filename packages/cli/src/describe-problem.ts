@@ -21,7 +21,7 @@ function withAdvice(code: string, message: string): string {
     case 'NOBODY_THERE':
       return `${message}; who is there: cortex agents`;
     case 'TASK_NOT_FOUND':
-      return `${message}; give the whole id, and ask the host that took the task: --data-dir or --url`;
+      return `${message}; give the whole id, and ask a host of the mesh that took the task: without Redis that is one host, which forgets its tasks when it ends`;
     case 'NOT_FOUND':
       return `${message}; the host is of another version than this command, or has no part in this`;
     default:

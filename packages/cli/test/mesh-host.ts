@@ -1,4 +1,4 @@
-import { CortexError, silentLogger, sleep, type JsonObject } from '@cortex-runtime/core';
+import { CortexError, nearestName, silentLogger, sleep, type JsonObject } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { createServer, type CortexServer, type NewServedTask, type ServedMesh, type ServedRuntime } from '@cortex-runtime/server';
 import { onTestFinished } from 'vitest';
@@ -45,13 +45,13 @@ export class OfficeMesh implements ServedMesh {
   }
 
   async submit(task: NewServedTask) {
-    const agent = task.agent ?? (task.domain === undefined ? (/@(\w+)/.exec(task.text)?.[1] ?? 'nobody') : task.domain === 'eng' ? 'forge' : null);
-    if (agent === 'nobody') throw new MeshProblem('NOBODY_THERE', 'no agent is there for the task');
+    const agent = task.agent ?? (task.domain === undefined ? (/@(\w+)/.exec(task.text)?.[1] ?? 'nobody') : null);
+    if (agent !== null && !['forge', 'Forge', 'scribe'].includes(agent)) throw new MeshProblem('NOBODY_THERE', `no agent ${JSON.stringify(agent)} takes tasks; did you mean ${JSON.stringify(nearestName(agent, ['forge', 'scribe']) ?? 'nobody')}?`);
     const taskId = task.taskId ?? 'made-by-the-host';
     const isDuplicate = this.given.has(taskId);
     if (!isDuplicate) this.given.set(taskId, task);
     if (this.answer !== undefined) this.finish(taskId, this.answer(task));
-    return { taskId, stream: 'tasks', msgId: '1-0', agent, domain: task.domain ?? null, rule: task.domain === undefined ? 'mention' : 'domain', isDuplicate };
+    return { taskId, stream: 'tasks', msgId: '1-0', agent, domain: task.domain ?? null, rule: isDuplicate ? 'claim' : task.domain === undefined ? 'mention' : 'domain', isDuplicate };
   }
 
   async result(taskId: string, waitMs: number, signal?: AbortSignal): Promise<object | undefined> {

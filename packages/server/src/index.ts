@@ -4,6 +4,5 @@ export type { NewServedTask, ServedMesh, ServedTask } from './served-mesh.ts';
 export type { ServedApproval, ServedPlugins } from './served-plugins.ts';
 export type { RunUpdate, ServedDeadLetter, ServedJournalEntry, ServedProcess, ServedRuntime } from './served-runtime.ts';
 export type { ServedMemory } from './served-memory.ts';
-export type { NewServedTask, ServedMesh, ServedTask } from './served-mesh.ts';
 export type { ServedSessions } from './served-sessions.ts';
 export { HttpError, ServerStartError } from './errors.ts';

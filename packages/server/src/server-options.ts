@@ -15,8 +15,6 @@ export interface ServerDependencies {
   memory?: ServedMemory;
   /** Conversations; without them there is nothing at `/runtime/sessions`. */
   sessions?: ServedSessions;
-  /** Agents that work together; without it there is nothing below `/mesh`, `/tasks`, `/events` and `/topics`. */
-  mesh?: ServedMesh;
   /** Plugins and approvals; absent when there are none. */
   plugins?: ServedPlugins;
   /** The mesh that the host is part of; without it there is nothing at `/mesh`, `/tasks`, `/events` and `/topics`. */

@@ -29,7 +29,7 @@ export class ListedMesh implements ServedMesh {
   readonly waits = new Set<{ waitMs: number; signal: AbortSignal | undefined; timeUp: () => void }>();
   /** What everything fails with. */
   failure: Error | undefined;
-  healthAnswer: () => Promise<{ ok: boolean } & JsonObject> = () => Promise.resolve({ ok: true, is_shared: false, location: 'this host' });
+  healthAnswer: () => Promise<{ ok: boolean } & JsonObject> = () => Promise.resolve({ ok: true, kind: 'memory', latency_ms: 1 });
 
   async agents(): Promise<readonly object[]> {
     this.#fail();
@@ -41,7 +41,7 @@ export class ListedMesh implements ServedMesh {
     const taskId = task.taskId ?? `task-${this.tasks.size}`;
     const known = this.tasks.get(taskId);
     if (known !== undefined && known.given.text !== task.text) throw new CodedError('DISPATCH_CONFLICT');
-    const agent = task.agent ?? (task.domain === undefined ? /@(\w+)/.exec(task.text)?.[1] : task.domain === 'eng' ? 'forge' : null);
+    const agent = task.agent ?? (task.domain === undefined ? /@(\w+)/.exec(task.text)?.[1] : null);
     if (agent === undefined) throw new CodedError('NOBODY_THERE');
     if (known === undefined) {
       let finish: (result: object) => void = () => {};

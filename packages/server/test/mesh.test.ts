@@ -14,7 +14,7 @@ async function open() {
 describe('the mesh, through the client', () => {
   it('says how it is, and who is in it', async () => {
     const { client, mesh } = await open();
-    expect(await client.meshHealth()).toEqual({ ok: true, isShared: false, location: 'this host' });
+    expect(await client.meshHealth()).toEqual({ ok: true, kind: 'memory', latencyMs: 1 });
     mesh.healthAnswer = () => Promise.resolve({ ok: false, error: 'no answer' });
     expect(await client.meshHealth()).toEqual({ ok: false, error: 'no answer' });
     expect(await client.listAgents()).toEqual([

@@ -15,13 +15,13 @@ export async function agentsCommand(context: CommandContext, options: SharedOpti
 
 function agentTable(agents: readonly MeshAgentReply[], { terminal: { colors } }: CommandContext): string[] {
   const { head, body } = tableLines(
-    [{ title: 'NAME', maxWidth: 24 }, { title: 'DOMAINS', maxWidth: 30 }, { title: 'PRIMARY FOR', maxWidth: 20 }, { title: 'TASKS', maxWidth: 5, align: 'right' }, { title: 'RUNS IN', maxWidth: 40 }],
+    [{ title: 'NAME', maxWidth: 24 }, { title: 'DOMAINS', maxWidth: 30 }, { title: 'PRIMARY FOR', maxWidth: 20 }, { title: 'TASKS', maxWidth: 5, align: 'right' }, { title: 'RUNS IN', maxWidth: 12 }],
     agents.map(({ name, domains, primaryFor, isPresent, instances }) => [
       name,
       domains.join(', '),
       primaryFor.join(', '),
       String(instances.reduce((sum, { activeTasks }) => sum + activeTasks, 0)),
-      isPresent ? instances.map(({ instanceId }) => instanceId).join(', ') : 'away',
+      isPresent ? counted(instances.length, 'host') : 'away',
     ]),
   );
   const away = agents.filter(({ isPresent }) => !isPresent).length;

@@ -1,6 +1,5 @@
 import { CortexError, idGenerator, nearestName, parseDurationMs, toDocument } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
-import type { OrchestrationClient } from '@cortex-runtime/orchestration-client';
 import { SubmitTaskReply, TaskPriorityName } from '@cortex-runtime/orchestration-client/contract';
 
 import { show, type CommandContext, type SharedOptions } from '../command-context.ts';
@@ -27,7 +26,6 @@ export async function dispatchCommand(context: CommandContext, words: readonly s
   if (text.trim() === '') throw new UsageError('say what is to be done: cortex dispatch "…"');
 
   const client = await context.connect(options);
-  if (options.agent !== undefined) await assertKnown(client, options.agent);
   // With an id of ours it is safe to hand the task in again, whatever became of the first time.
   const taskId = options.id ?? idGenerator({ clock: systemClock, random: systemRandom })();
   const task = {
@@ -59,18 +57,7 @@ function priorityNamed(name: string): TaskPriorityName {
   throw new UsageError(`there is no priority ${JSON.stringify(name)}${near === undefined ? '' : `; did you mean ${near}?`}; priorities are ${priorities.join(', ')}`);
 }
 
-/** A task for an agent that nobody has ever seen would wait for good, and is nearly always a misspelt one. */
-async function assertKnown(client: OrchestrationClient, agent: string): Promise<void> {
-  const names = (await client.listAgents()).map(({ name }) => name);
-  if (names.some((name) => name.toLowerCase() === agent.toLowerCase())) return;
-  const near = nearestName(agent, names);
-  throw new CommandError('AGENT_NOT_FOUND', `no agent ${JSON.stringify(agent)} is known${near === undefined ? '' : `; did you mean ${near}?`}; those who are: cortex agents`);
-}
-
-function whereabouts({ status, taskId, agent, domain, rule }: SubmitTaskReply): string {
-  const task = `task ${printable(taskId)}`;
-  if (status === 'duplicate') return `${task} had been handed in before`;
-  if (agent === null) return `${task} waits for an agent of the domain ${printable(domain ?? '')}: none is known`;
-  if (rule === 'domain') return `${task} is sent to the domain ${printable(domain ?? '')}, for which ${printable(agent)} is named first`;
-  return `${task} is sent to ${printable(agent)}`;
+function whereabouts({ status, taskId, agent, domain }: SubmitTaskReply): string {
+  if (status === 'duplicate') return `task ${printable(taskId)} had been handed in before`;
+  return `task ${printable(taskId)} is for ${agent === null ? `any agent of the domain ${printable(domain ?? '')}` : printable(agent)}`;
 }

@@ -4,10 +4,10 @@ import { z } from 'zod';
 export const MeshHealth = z.looseObject({
   /** Whether it answers. */
   ok: z.boolean(),
-  /** Whether other hosts are part of it. */
-  isShared: z.boolean().optional(),
-  /** Where it is, without credentials. */
-  location: z.string().optional(),
+  /** Where it is: `memory`, within this host; `redis`, shared with other hosts. */
+  kind: z.string().optional(),
+  /** Milliseconds that its answer took. */
+  latencyMs: z.number().optional(),
   /** Why it is not ok. */
   error: z.string().optional(),
 });

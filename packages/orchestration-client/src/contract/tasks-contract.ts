@@ -38,10 +38,10 @@ export const SubmitTaskReply = z.looseObject({
   stream: z.string(),
   /** Id of its entry on the stream. */
   msgId: z.string(),
-  /** Who it was sent to; with a domain, who was named for it. Null when nobody was: it waits for an agent of the domain. */
+  /** Who it was sent to; null when any agent of the domain may take it. */
   agent: z.string().nullable(),
   domain: z.string().nullable(),
-  /** Why it went there: `agent`, `domain`, or the rule by which it was routed. */
+  /** Why it went there: `agent`, `domain`, the rule by which it was routed, or `claim`: it had been handed in before. */
   rule: z.string(),
 });
 export type SubmitTaskReply = z.output<typeof SubmitTaskReply>;
