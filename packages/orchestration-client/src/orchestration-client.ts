@@ -10,6 +10,7 @@ import type { CallOptions, ContractCall, Query } from './contract-call.ts';
 import { OrchestrationError } from './errors.ts';
 import { memoryCalls } from './memory-calls.ts';
 import { meshCalls } from './mesh-calls.ts';
+import { readBody, readText } from './read-body.ts';
 import { sessionCalls } from './session-calls.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
 
@@ -58,7 +59,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
     const signal = init.signal === undefined ? timeout : AbortSignal.any([timeout, init.signal]);
     const response = await open(method, path + queryText(init.query), { body: init.body, signal });
     if (response.status === 204) return readReply(schema, {}, path);
-    const text = await response.text().catch((error: unknown) => {
+    const text = await readText(response.body, signal).catch((error: unknown) => {
       throw unanswered(error, path, signal);
     });
     if (!response.ok) throw errorOf(response.status, text);
@@ -131,7 +132,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       const response = await open('GET', path, { accept: 'text/event-stream', ...(options_.signal === undefined ? {} : { signal: options_.signal }) });
       if (!response.ok) throw errorOf(response.status, await response.text());
       if (response.body === null) return;
-      for await (const event of readServerSentEvents(response.body)) {
+      for await (const event of readServerSentEvents(readBody(response.body, options_.signal))) {
         if (event.event === 'chunk') yield readReply(StreamUpdate, JSON.parse(event.data), path);
       }
     },
