@@ -131,6 +131,8 @@ describe('cortex cancel', () => {
     mesh.finish('t-1', { status: 'success', response_text: 'Too late.' });
     expect(await cortex(['cancel', 't-1'])).toMatchObject({ code: 1, out: '', err: contains('task t-1 has ended already (success); its answer: cortex result t-1') });
     expect(await cortex(['cancel', 't-2'])).toMatchObject({ code: 1, err: contains('no task t-2 was handed in here') });
+    mesh.finish('t-1', { status: 'failure', error: 'cancelled by ann', error_code: 'DISPATCH_CANCELLED' });
+    expect(await cortex(['cancel', 't-1'])).toMatchObject({ code: 0, out: 'task t-1 is taken back\n' });
     expect(mesh.told.slice(0, 2)).toEqual([['cancel', 't-1', { by: 'ann', reason: 'not needed' }], ['cancel', 't-1', { by: 'operator (cortex cancel)' }]]);
   });
 });
