@@ -57,6 +57,7 @@ describe('agents that work together, from the command line', () => {
     const first = await shop.start([], environment);
     const waiting = shop.launch(['dispatch', 'what takes long', '--agent', 'forge', '--id', 't-1']);
     await expect.poll(() => first.client.getProcess('forge').then(({ runningRuns }) => runningRuns), deadline).toBe(1);
+    await expect.poll(() => waiting.said.err, deadline).toContain('task t-1 is for forge'); // the agent may have begun before the answer was there
     first.child.kill('SIGKILL');
     await first.finished;
     await expect.poll(() => waiting.said.err, deadline).toContain('the host is asked again until the time is over');
