@@ -1,14 +1,5 @@
-import type { Command } from 'commander';
-
-import type { CommandContext, SharedOptions } from './command-context.ts';
-
-/** What the program gives a group of commands: how one is made, and how it is run. */
-export interface ProgramParts {
-  context: CommandContext;
-  /** A command with the options that all take. */
-  command(name: string, description: string): Command;
-  run: <A extends unknown[]>(act: (...given: A) => Promise<number>) => (...given: A) => Promise<void>;
-}
+import type { SharedOptions } from './command-context.ts';
+import type { ProgramParts } from './program-parts.ts';
 
 /** The commands below `cortex memory`. */
 export function addMemoryCommands({ context, command, run }: ProgramParts): void {

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext, SharedOptions } from './command-context.ts';
 import { UsageError } from './errors.ts';
 import { addMemoryCommands } from './memory-program.ts';
+import { addMeshCommands } from './mesh-program.ts';
 
 /** Was the error only commander's way to end after `--help` or `--version`? */
 export function isHelpShown(error: unknown): boolean {
@@ -97,6 +98,7 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
     .argument('[id]', 'id of a session')
     .option('-n, --lines <number>', 'how many, the newest', '20')
     .action(run(async (id: string | undefined, options: SharedOptions & { lines: string }) => (await import('./commands/sessions-command.ts')).sessionsCommand(context, id, options)));
+  addMeshCommands({ context, run, command });
   command('validate', 'check manifests')
     .argument('<paths...>', 'manifests, or directories of them')
     .action(run(async (paths: string[], options: SharedOptions) => (await import('./commands/validate-command.ts')).validateCommand(context, paths, options)));

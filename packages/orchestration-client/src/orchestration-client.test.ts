@@ -42,3 +42,18 @@ describe('createOrchestrationClient', () => {
     await expect(client.listProcesses()).rejects.toMatchObject(expected);
   });
 });
+
+describe('an answer that breaks off', () => {
+  const brokenOff = (error: Error) => new Response(new ReadableStream({ pull: (controller) => controller.error(error) }));
+
+  it('is no answer, and worth another try', async () => {
+    const client = createOrchestrationClient({ baseUrl: 'http://h', fetch: hostThatAnswers(() => brokenOff(new TypeError('terminated'))).fetch });
+    await expect(client.listProcesses()).rejects.toMatchObject({ code: 'HOST_UNREACHABLE', status: 0, retryable: true, message: expect.stringContaining('terminated') as string });
+  });
+
+  it('because the caller ended it is what the caller said', async () => {
+    const reason = new Error('enough');
+    const client = createOrchestrationClient({ baseUrl: 'http://h', fetch: hostThatAnswers(() => brokenOff(reason)).fetch });
+    await expect(client.listProcesses({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});

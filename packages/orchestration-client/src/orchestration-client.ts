@@ -9,6 +9,8 @@ import {
 import type { CallOptions, ContractCall, Query } from './contract-call.ts';
 import { OrchestrationError } from './errors.ts';
 import { memoryCalls } from './memory-calls.ts';
+import { meshCalls } from './mesh-calls.ts';
+import { readBody, readText } from './read-body.ts';
 import { sessionCalls } from './session-calls.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
 
@@ -42,17 +44,24 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
         ...(init.signal === undefined ? {} : { signal: init.signal }),
       });
     } catch (error) {
-      if (init.signal?.aborted === true && !(init.signal.reason instanceof DOMException && init.signal.reason.name === 'TimeoutError')) throw error;
-      throw new OrchestrationError({ status: 0, code: 'HOST_UNREACHABLE', message: `no answer from ${base}${path}: ${describeError(error)}` }, { cause: error });
+      throw unanswered(error, path, init.signal);
     }
   }
 
+  /** What a request without an answer rejects with; a caller's own abort is handed on as it is. */
+  function unanswered(error: unknown, path: string, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true && !(signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')) return error;
+    return new OrchestrationError({ status: 0, code: 'HOST_UNREACHABLE', message: `no answer from ${base}${path}: ${describeError(error)}` }, { cause: error });
+  }
+
   const call: ContractCall = async (schema, method, path, init = {}) => {
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs + (init.waitMs ?? 0));
     const signal = init.signal === undefined ? timeout : AbortSignal.any([timeout, init.signal]);
     const response = await open(method, path + queryText(init.query), { body: init.body, signal });
     if (response.status === 204) return readReply(schema, {}, path);
-    const text = await response.text();
+    const text = await readText(response.body, signal).catch((error: unknown) => {
+      throw unanswered(error, path, signal);
+    });
     if (!response.ok) throw errorOf(response.status, text);
     let body: unknown;
     try {
@@ -107,6 +116,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       call(ResolveReply, 'POST', at(name, `/effects/${encodeURIComponent(effectId)}/resolve`), { ...options_, body: toDocument(ResolveRequest, request) }),
     ...memoryCalls(call),
     ...sessionCalls(call),
+    ...meshCalls(call),
     /** Calls that a person has to approve, or had to; oldest first. */
     listApprovals: async (query: ApprovalsRequest = {}, options_?: CallOptions): Promise<ApprovalList['approvals']> =>
       (await call(ApprovalList, 'GET', '/approvals', { ...options_, query: toDocument(ApprovalsRequest, query) as Query })).approvals,
@@ -122,7 +132,7 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
       const response = await open('GET', path, { accept: 'text/event-stream', ...(options_.signal === undefined ? {} : { signal: options_.signal }) });
       if (!response.ok) throw errorOf(response.status, await response.text());
       if (response.body === null) return;
-      for await (const event of readServerSentEvents(response.body)) {
+      for await (const event of readServerSentEvents(readBody(response.body, options_.signal))) {
         if (event.event === 'chunk') yield readReply(StreamUpdate, JSON.parse(event.data), path);
       }
     },

@@ -11,13 +11,16 @@ import { parseJsonBody } from './json-body.ts';
 import { approvalRoutes } from './routes/approval-routes.ts';
 import { effectRoutes } from './routes/effect-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
+import { healthRoutes } from './routes/health-routes.ts';
 import { hookRoutes } from './routes/hook-routes.ts';
 import { journalRoutes } from './routes/journal-routes.ts';
 import { memoryRoutes } from './routes/memory-routes.ts';
+import { meshRoutes } from './routes/mesh-routes.ts';
 import { processRoutes } from './routes/process-routes.ts';
 import { runtimeRoutes } from './routes/runtime-routes.ts';
 import { sessionRoutes } from './routes/session-routes.ts';
 import { streamRoutes } from './routes/stream-routes.ts';
+import { taskRoutes } from './routes/task-routes.ts';
 import { ServerOptions, type ServerDependencies } from './server-options.ts';
 import { StreamHub } from './stream/stream-hub.ts';
 
@@ -82,9 +85,9 @@ export function createServer(deps: ServerDependencies, options: ServerOptions): 
     }
   });
 
-  app.get('/health', () => ({ status: 'healthy', process_count: deps.runtime.listProcesses().length, durability: settings.durability }));
+  healthRoutes(app, context);
   void app.register((api, _options, done) => {
-    for (const group of [runtimeRoutes, processRoutes, eventRoutes, effectRoutes, approvalRoutes, journalRoutes, memoryRoutes, sessionRoutes, streamRoutes]) group(api, context);
+    for (const group of [healthRoutes, runtimeRoutes, processRoutes, eventRoutes, effectRoutes, approvalRoutes, journalRoutes, memoryRoutes, sessionRoutes, streamRoutes, meshRoutes, taskRoutes]) group(api, context);
     done();
   }, { prefix: '/api/v1' });
   void app.register((hooks, _options, done) => {

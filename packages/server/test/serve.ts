@@ -1,16 +1,16 @@
 import { onTestFinished } from 'vitest';
 
-import { silentLogger } from '@cortex-runtime/core';
+import { silentLogger, type Clock } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { createWebhookRoutes, type WebhookRoutes } from '@cortex-runtime/triggers';
 
-import { createServer, type ServedMemory, type ServedPlugins, type ServedSessions, type ServerOptions } from '../src/index.ts';
+import { createServer, type ServedMemory, type ServedMesh, type ServedPlugins, type ServedSessions, type ServerOptions } from '../src/index.ts';
 import { ListedRuntime } from './listed-runtime.ts';
 
 export const token = 'a-token-that-is-long-enough';
 
 /** A server on a free loopback port, closed with the test. */
-export async function serve(given: { runtime?: ListedRuntime; memory?: ServedMemory; sessions?: ServedSessions; plugins?: ServedPlugins; webhookRoutes?: WebhookRoutes; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
+export async function serve(given: { runtime?: ListedRuntime; memory?: ServedMemory; sessions?: ServedSessions; plugins?: ServedPlugins; mesh?: ServedMesh; webhookRoutes?: WebhookRoutes; clock?: Clock; phase?: () => 'starting' | 'ready' | 'draining'; options?: Partial<ServerOptions> } = {}) {
   const runtime = given.runtime ?? new ListedRuntime('watcher', 'clerk');
   const webhookRoutes = given.webhookRoutes ?? createWebhookRoutes();
   let shutdowns = 0;
@@ -20,8 +20,9 @@ export async function serve(given: { runtime?: ListedRuntime; memory?: ServedMem
       ...(given.memory === undefined ? {} : { memory: given.memory }),
       ...(given.sessions === undefined ? {} : { sessions: given.sessions }),
       ...(given.plugins === undefined ? {} : { plugins: given.plugins }),
+      ...(given.mesh === undefined ? {} : { mesh: given.mesh }),
       webhookRoutes,
-      clock: systemClock,
+      clock: given.clock ?? systemClock,
       random: systemRandom,
       logger: silentLogger,
       phase: given.phase ?? (() => 'ready'),

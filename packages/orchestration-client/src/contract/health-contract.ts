@@ -6,6 +6,8 @@ export const HealthReply = z.looseObject({
   processCount: z.int(),
   /** What an acknowledgement means: `standard`, synced to the journal's disk, or `memory`. */
   durability: z.enum(['standard', 'memory']),
+  /** Whether the mesh answers; absent when the host is part of none. More of it: `GET /mesh`. */
+  mesh: z.looseObject({ ok: z.boolean() }).optional(),
 });
 export type HealthReply = z.output<typeof HealthReply>;
 

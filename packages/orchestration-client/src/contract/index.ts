@@ -8,5 +8,8 @@ export { ActionTierName, PluginList, PluginReply } from './plugins-contract.ts';
 export { EffectResolution, ResolveReply, ResolveRequest, WaitingEffectList } from './effects-contract.ts';
 export { JournalEntryReply, JournalReply, JournalRequest } from './journal-contract.ts';
 export { AcceptProposalRequest, MemoryEntryList, MemoryEntryReply, MemoryProposalList, MemoryProposalReply, RejectProposalRequest } from './memory-contract.ts';
+export { MeshAgentList, MeshAgentReply, MeshHealth } from './mesh-contract.ts';
+export { EmitEventReply, EmitEventRequest, PublishMessageReply, PublishMessageRequest } from './messages-contract.ts';
 export { SessionList, SessionReply, SessionsRequest, TranscriptReply, TranscriptRequest } from './sessions-contract.ts';
 export { StreamUpdate } from './stream-contract.ts';
+export { CancelTaskReply, CancelTaskRequest, SubmitTaskReply, SubmitTaskRequest, TaskPriorityName, TaskResult, TaskResultReply, TaskResultRequest } from './tasks-contract.ts';

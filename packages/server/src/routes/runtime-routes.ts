@@ -3,15 +3,13 @@ import { HttpError } from '../errors.ts';
 import type { RouteGroup } from './route-context.ts';
 
 /** Routes of the host as a whole. */
-export const runtimeRoutes: RouteGroup = (app, { deps, settings }) => {
+export const runtimeRoutes: RouteGroup = (app, { deps }) => {
   const { runtime } = deps;
 
   app.get('/ready', (_request, reply) => {
     const phase = deps.phase();
     return reply.code(phase === 'ready' ? 200 : 503).send({ status: phase });
   });
-
-  app.get('/health', () => ({ status: 'healthy', process_count: runtime.listProcesses().length, durability: settings.durability }));
 
   app.get('/runtime/status', async () => {
     const pending = (await deps.plugins?.approvals('pending')) ?? [];
