@@ -4,7 +4,7 @@ export { HostConfig, hostEnvironmentNames, readHostConfig } from './host-config.
 export { collectManifests, type ManifestPlace } from './collect-manifests.ts';
 export { ensureToken, isAlive, readHostFile, readLogFile, readToken, type HostRecord, type LogPage, type LogQuery } from './data-directory/index.ts';
 export { hostVersion } from './host-version.ts';
-export { pluginsProcessId } from './plugins/plugins-process.ts';
+export { isHostProcess } from './host-processes.ts';
 export { untilStopped } from './until-stopped.ts';
 export { HostConfigError, NoAgentsError } from './errors.ts';
 export type { Host, HostEnd, HostProgress, StartHostOptions } from './start-host.ts';

@@ -19,7 +19,7 @@ import { servedMemory } from './memory/served-memory.ts';
 import { openMesh } from './mesh/host-mesh.ts';
 import { openJournals } from './open-journals.ts';
 import { hostPlugins, type HostPlugins } from './plugins/host-plugins.ts';
-import { pluginsProcessId } from './plugins/plugins-process.ts';
+import { isHostProcess } from './host-processes.ts';
 import { servedRuntime } from './served-runtime.ts';
 import { servedSessions } from './sessions/served-sessions.ts';
 import { openHostStorage } from './storage/host-storage.ts';
@@ -111,7 +111,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const journals = await openJournals({ ...seams, createId, onEntry: options.onEntry ?? (() => undefined) }, dataDirectory);
     cleanUp.push(() => journals.close());
     const known = await journals.shared.heads();
-    progress({ step: 'journal-opened', dataDirectory, agents: known.filter(({ processId }) => processId !== pluginsProcessId).length, afterMs: afterMs() });
+    progress({ step: 'journal-opened', dataDirectory, agents: known.filter(({ processId }) => !isHostProcess(processId)).length, afterMs: afterMs() });
 
     const prices = priceTable();
     const storage = await openHostStorage({ ...seams, createId, environment: options.environment, prices }, config, { dataDirectory, workingDirectory: options.workingDirectory });
@@ -124,7 +124,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
     const plugins = hostPlugins({ ...seams, createId, environment: options.environment, journal: journals.shared, workingDirectory: options.workingDirectory, token });
     cleanUp.push(() => plugins.close());
     const mesh = await openMesh({
-      ...seams, createId, environment: options.environment, keyspace: new Keyspace(config.orgId),
+      ...seams, createId, environment: options.environment, keyspace: new Keyspace(config.orgId), journal: journals.shared,
       cancelEvent: async (agent, eventId, why) => (await runtime.processes.get(agent)?.cancelEvent(eventId, why)) ?? false,
     }, config);
     cleanUp.push(() => mesh.close());

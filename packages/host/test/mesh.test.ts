@@ -153,6 +153,31 @@ describe.each([['within a host', {}], ['over Redis', { CORTEX_REDIS_URL: inject(
   });
 });
 
+describe('a host without Redis', () => {
+  it('forgets no task that was handed in, and no result, when it is started again', async () => {
+    const shop = office({ forge: 'triggers: [{ type: task }]\n', busy: 'triggers: [{ type: task }]\n' });
+    shop.write('agents/slow.yaml', slow);
+    shop.write('agents/busy.agent', 'name: busy\nmodel: scripted:slow.yaml\ntriggers: [{ type: task }]\n');
+    const first = await shop.start();
+    const done = await first.host.mesh.submit({ text: 'build it', agent: 'forge', taskId: 'done' });
+    expect(await first.host.mesh.result(done.taskId, 20_000)).toMatchObject({ status: 'success' });
+    for (const taskId of ['b1', 'b2', 'b3', 'gone']) await first.host.mesh.submit({ text: taskId, agent: 'busy', taskId });
+    expect(await first.host.mesh.cancel('gone', { by: 'ada' })).toBe(true);
+    await first.host.stop('an update');
+
+    const second = await shop.start();
+    expect(await second.host.mesh.result('done', 0)).toMatchObject({ response_text: says('forge did build it') });
+    expect(await second.host.mesh.result('gone', 0)).toMatchObject({ error_code: 'DISPATCH_CANCELLED' });
+    for (const taskId of ['b1', 'b2', 'b3']) expect(await second.host.mesh.result(taskId, 20_000)).toMatchObject({ response_text: says(`slowly: ${taskId}`) });
+    expect(await second.host.mesh.submit({ text: 'build it', agent: 'forge', taskId: 'done' })).toMatchObject({ isDuplicate: true });
+    await expect(second.host.mesh.submit({ text: 'build it twice', agent: 'forge', taskId: 'done' })).rejects.toMatchObject({ code: 'DISPATCH_CONFLICT' });
+    expect(await responses(second, 'busy')).toHaveLength(3);
+    expect(await responses(second, 'forge')).toHaveLength(1);
+    const third = await shop.start({ environment: { CORTEX_DATA_DIR: 'elsewhere' } });
+    await expect(third.host.mesh.result('done', 0)).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
+  });
+});
+
 describe.skipIf(inject('redisUrl') === '')('hosts on one Redis', () => {
   it('share a domain, neither hoarding what the other could begin', async () => {
     const environment = onRedis();

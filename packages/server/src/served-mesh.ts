@@ -5,7 +5,7 @@ export interface ServedTask {
   readonly taskId: string;
   readonly stream: string;
   readonly msgId: string;
-  /** Who it was sent to; with a domain, who was named for it. Null when nobody was: it waits for an agent of the domain. */
+  /** Who it was sent to; null when any agent of the domain may take it. */
   readonly agent: string | null;
   readonly domain: string | null;
   /** Why it went there: `agent` and `domain` when the caller said so, else the rule by which it was routed. */

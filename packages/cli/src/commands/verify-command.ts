@@ -1,6 +1,6 @@
 import { describeError, idGenerator } from '@cortex-runtime/core';
 import { nodeDisk, systemClock, systemRandom } from '@cortex-runtime/core/node';
-import { pluginsProcessId } from '@cortex-runtime/host';
+import { isHostProcess } from '@cortex-runtime/host';
 import { openDataDirectoryLock, repairJournal, verifyJournal, type VerifyReport } from '@cortex-runtime/journal';
 import { systemProcessTable } from '@cortex-runtime/journal/node';
 
@@ -43,7 +43,7 @@ function reportLines(report: VerifyReport, { terminal: { colors } }: CommandCont
   const { events, effects, violations } = report.history;
   const bad = (text: string) => `${colors.red('✗')} ${printable(text)}`;
   return [
-    `${report.isIntact ? colors.green('✓ intact') : colors.red('✗ not intact')}: ${counted(report.segments, 'segment')}, ${report.entries} entries of ${counted(report.processes.filter(({ processId }) => processId !== pluginsProcessId).length, 'agent')}, ${counted(report.checkpoints.intact, 'checkpoint')}`,
+    `${report.isIntact ? colors.green('✓ intact') : colors.red('✗ not intact')}: ${counted(report.segments, 'segment')}, ${report.entries} entries of ${counted(report.processes.filter(({ processId }) => !isHostProcess(processId)).length, 'agent')}, ${counted(report.checkpoints.intact, 'checkpoint')}`,
     `  events: ${events.accepted} accepted, ${events.closed} closed, ${events.pending} open`,
     `  effects: ${effects.intents} begun, ${effects.outcomes} with an outcome, ${effects.unknown} unknown`,
     ...(report.tornTail === undefined ? [] : [`  a torn end of ${report.tornTail.length} bytes, which the next start cuts off: nothing of it was acknowledged`]),

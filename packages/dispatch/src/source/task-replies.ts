@@ -68,8 +68,8 @@ export class TaskReplies {
     if (address.roomId !== null) this.#channel?.discard(address.roomId, this.#target(agent, address));
   }
 
-  /** @throws what the bus throws: to be tried again */
-  async reply(outcome: JournaledOutcome): Promise<void> {
+  /** @returns the result as this outcome makes it @throws what the bus throws: to be tried again */
+  async reply(outcome: JournaledOutcome): Promise<TaskResult> {
     const address = readReplyAddress(outcome.replyTo);
     const delivered = await this.#send(outcome, address);
     const result = TaskResult.parse({
@@ -86,6 +86,7 @@ export class TaskReplies {
       if (!(error instanceof BusConflictError)) throw error; // there is an outcome already
     });
     this.#show(outcome, address);
+    return result;
   }
 
   async #send({ agent, status, text }: JournaledOutcome, address: ReplyAddress): Promise<boolean | null> {

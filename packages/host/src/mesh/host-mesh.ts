@@ -1,13 +1,15 @@
 import type { ReplyPort } from '@cortex-runtime/agent-process';
-import type { Keyspace } from '@cortex-runtime/bus';
+import type { Keyspace, MessageBus } from '@cortex-runtime/bus';
 import { describeError, InvalidInputError, type Clock, type IdGenerator, type JsonObject, type Logger, type Random } from '@cortex-runtime/core';
-import { AgentPresence, BusChannel, cancelEvent, EventFeeds, MessageTopics, TaskClient, TaskReplies, TaskSource } from '@cortex-runtime/dispatch';
+import { AgentPresence, BusChannel, cancelEvent, EventFeeds, MessageTopics, readTaskPayload, TaskClient, TaskReplies, TaskSource, writeTaskResult } from '@cortex-runtime/dispatch';
+import type { Journal } from '@cortex-runtime/journal';
 import type { ServedMesh } from '@cortex-runtime/server';
 import type { EventSubscriber, MessageSubscriber, TaskSubscriber } from '@cortex-runtime/triggers';
 
 import type { HostConfig } from '../host-config.ts';
 import { openBuses } from './open-buses.ts';
-import { servedMesh } from './served-mesh.ts';
+import { claimId, servedMesh } from './served-mesh.ts';
+import { TaskBook } from './task-book.ts';
 
 export interface HostMeshDeps {
   clock: Clock;
@@ -16,6 +18,8 @@ export interface HostMeshDeps {
   createId: IdGenerator;
   environment: Readonly<Record<string, string | undefined>>;
   keyspace: Keyspace;
+  /** The host's own. */
+  journal: Journal;
   /** Takes back what an agent of this host has in its journal. Resolves to whether it had it. */
   cancelEvent: (agent: string, eventId: string, why: string) => Promise<boolean>;
 }
@@ -46,6 +50,8 @@ export async function openMesh(deps: HostMeshDeps, config: HostConfig): Promise<
   const source = new TaskSource({ bus, clock, random, logger, presence });
   const replies = new TaskReplies({ bus, clock, random, logger, channel: new BusChannel({ bus, clock }, 'default'), threadAffinity: affinity, events });
   const client = new TaskClient({ bus, clock, createId, logger, events });
+  const book = buses.isShared ? undefined : await TaskBook.open(deps);
+  if (book !== undefined) await keepBook(book, client, bus);
   const feeds = new EventFeeds({ bus: events, clock, random, logger });
   let cancellations: Promise<() => Promise<void>> | undefined;
   const watchCancellations = () => feeds.subscribe(cancelEvent, async ({ data }) => {
@@ -67,8 +73,8 @@ export async function openMesh(deps: HostMeshDeps, config: HostConfig): Promise<
     },
     broker: new MessageTopics({ bus, clock, random, logger }),
     eventBus: feeds,
-    replies: replyPort(replies),
-    served: servedMesh({ buses, client, topics: new MessageTopics({ bus, clock, random, logger }), clock, createId }),
+    replies: replyPort(replies, book),
+    served: servedMesh({ buses, client, book, topics: new MessageTopics({ bus, clock, random, logger }), clock, createId }),
     async close() {
       const end = await cancellations?.catch((error: unknown) => {
         logger.debug({ error: describeError(error) }, 'nobody listened for cancellations');
@@ -83,12 +89,19 @@ export async function openMesh(deps: HostMeshDeps, config: HostConfig): Promise<
   };
 }
 
+/** Hands in again what the bus has lost with the host's last life, and writes down what comes of it. An agent that has a task in its journal knows it. */
+async function keepBook(book: TaskBook, client: TaskClient, bus: MessageBus): Promise<void> {
+  await client.onResult((result) => book.close(claimId(result.taskId), writeTaskResult(result)), { group: 'host' });
+  for (const { taskId, stream, payload } of book.open()) await book.markResponded(taskId, 'dispatched', { msgId: await bus.publish(stream, payload, { dedupId: readTaskPayload(JSON.parse(payload)).taskId }) });
+}
+
 /** Answers to tasks; there is nothing else yet that an agent answers. */
-function replyPort(replies: TaskReplies): ReplyPort {
+function replyPort(replies: TaskReplies, book: TaskBook | undefined): ReplyPort {
   return {
     deliver: async (outcome) => {
       if (!replies.isFor(outcome.replyTo)) throw new InvalidInputError('metadata.reply_to', `must be the address of a task, got one of the kind ${JSON.stringify((outcome.replyTo as JsonObject)['kind'] ?? null)}`);
-      await replies.reply(outcome);
+      const result = await replies.reply(outcome);
+      await book?.close(claimId(result.taskId), writeTaskResult(result));
     },
     piece: (agent, replyTo, text) => {
       if (replies.isFor(replyTo)) replies.piece(agent, replyTo, text);

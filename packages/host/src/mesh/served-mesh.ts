@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto';
 
 import { CortexError, InvalidInputError, nearestName, toDocument, type Clock, type IdGenerator, type JsonObject } from '@cortex-runtime/core';
 import {
-  agentStream, domainStream, MessageConflictError, RegisteredAgentDocument, routeMessage, TaskResult, type MessageClaim, type MessageTopics, type TaskClient,
+  agentStream, domainStream, MessageConflictError, RegisteredAgentDocument, routeMessage, TaskResult, writeTaskPayload, writeTaskResult, type MessageClaim, type MessageTopics, type ResponseTracker, type TaskClient,
 } from '@cortex-runtime/dispatch';
 import type { NewServedTask, ServedMesh } from '@cortex-runtime/server';
 
 import { NobodyThereError, TaskNotFoundError } from '../errors.ts';
 import type { Buses } from './open-buses.ts';
+import type { TaskBook } from './task-book.ts';
 
 export interface ServedMeshDeps {
   buses: Buses;
   client: TaskClient;
+  /** Where the bus forgets what it was given when the host ends. */
+  book: TaskBook | undefined;
   topics: MessageTopics;
   clock: Clock;
   createId: IdGenerator;
@@ -21,8 +24,9 @@ export interface ServedMeshDeps {
 const apiChannel = 'api';
 
 /** The mesh as the HTTP server sees it. A task is claimed under its id before it is published: handed in again, here or at another host, it is the same task. */
-export function servedMesh({ buses, client, topics, clock, createId }: ServedMeshDeps): ServedMesh {
-  const { bus, events, registry, affinity, tracker } = buses;
+export function servedMesh({ buses, client, book, topics, clock, createId }: ServedMeshDeps): ServedMesh {
+  const { bus, events, registry, affinity } = buses;
+  const tracker: ResponseTracker = book ?? buses.tracker;
   const claimOf = async (taskId: string): Promise<MessageClaim> => {
     const claim = await tracker.find(claimId(taskId));
     if (claim === undefined) throw new TaskNotFoundError(taskId);
@@ -46,18 +50,25 @@ export function servedMesh({ buses, client, topics, clock, createId }: ServedMes
         ...(task.threadId === undefined ? {} : { threadId: task.threadId }),
         metadata: { ...(task.threadId === undefined ? {} : { channel: apiChannel }), ...task.metadata },
       });
+      await book?.submitted(claimId(taskId), writeTaskPayload(payload));
       const { msgId } = await client.submitTo(claim.stream, payload);
       await tracker.markResponded(claimId(taskId), 'dispatched', { msgId });
       return { taskId, stream: claim.stream, msgId, agent: claim.agent === '' ? null : claim.agent, domain: claim.domain, rule: 'rule' in route ? route.rule : 'claim', isDuplicate: !isNew || known !== undefined };
     },
     async result(taskId, waitMs, signal) {
       const { stream } = await claimOf(taskId);
+      const kept = book?.resultOf(claimId(taskId));
+      if (kept !== undefined) return JSON.parse(kept) as object;
       const result = waitMs === 0 ? await client.find({ taskId, stream }) : await waited(client, { taskId, stream }, waitMs, signal);
       return result === undefined ? undefined : (toDocument(TaskResult, result) as object);
     },
     async cancel(taskId, options) {
       const { stream, msgId } = await claimOf(taskId);
-      return msgId === null ? false : client.cancel({ taskId, stream, msgId }, options);
+      if (msgId === null) return false;
+      const isCancelled = await client.cancel({ taskId, stream, msgId }, options);
+      const result = isCancelled && book !== undefined ? await client.find({ taskId, stream }) : undefined;
+      if (result !== undefined) await book?.close(claimId(taskId), writeTaskResult(result));
+      return isCancelled;
     },
     emit: ({ eventType, data, ...options }) => events.publish(eventType, data, options),
     publish: (topic, message) => topics.publish(topic, message),
@@ -103,7 +114,8 @@ async function waited(client: TaskClient, task: { taskId: string; stream: string
   }
 }
 
-function claimId(taskId: string): string {
+/** Under what the claim of a task is kept, apart from those of messages. */
+export function claimId(taskId: string): string {
   return `task:${taskId}`;
 }
 

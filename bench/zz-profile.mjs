@@ -1,0 +1,33 @@
+import { mkdtempSync } from 'node:fs';
+import { startRedis, ask } from './harness/redis-server.mjs';
+import { cpuSecondsOf as cpuSeconds } from './harness/cpu-seconds.mjs';
+import { openSide } from './harness/side.mjs';
+const n = Number(process.env.N ?? 20000);
+const dir = mkdtempSync('/tmp/zzp-');
+const redis = await startRedis(dir);
+const stats = async () => {
+  const info = `${await ask(redis.port, 'INFO cpu')}${await ask(redis.port, 'INFO commandstats')}`;
+  const m = {};
+  for (const [, name, calls, usec] of info.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)) m[name] = [Number(calls), Number(usec)];
+  const of = (name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1]);
+  m.cpu = [0, (of('used_cpu_user_main_thread') + of('used_cpu_sys_main_thread')) * 1e6];
+  return m;
+};
+const diff = (a, b) => Object.fromEntries(Object.entries(b).map(([k, [c, u]]) => [k, [((c - (a[k]?.[0] ?? 0)) / n).toFixed(3), ((u - (a[k]?.[1] ?? 0)) / n).toFixed(2)]]).filter(([, [c, u]]) => c > 0.001 || u > 0.01));
+const client = await openSide('bench/tasks/cortex-side.ts', { execArgv: process.env.PROF === 'client' ? ['--cpu-prof', '--cpu-prof-dir=/tmp/zzprof'] : [] });
+await client.call('open', { url: redis.url });
+const worker = await openSide('bench/tasks/cortex-side.ts', { execArgv: process.env.PROF === 'worker' ? ['--cpu-prof', '--cpu-prof-dir=/tmp/zzprof'] : [] });
+await worker.call('open', { url: redis.url });
+await client.call('submit', { count: 10, domain: 'warm' });
+let a = await stats(); let ca = await cpuSeconds(client.pid);
+const ms = await client.call('submit', { count: n, domain: 'eng' });
+let b = await stats();
+console.log('client CPU µs', (((await cpuSeconds(client.pid)) - ca) / n * 1e6).toFixed(1)); const cw = await cpuSeconds(worker.pid);
+console.log('submit', (n / ms * 1000).toFixed(0), '/s', JSON.stringify(diff(a, b)));
+const done = worker.call('done', n);
+await worker.call('work', { domain: 'eng', concurrency: Number(process.env.C ?? 50), directory: process.env.NOJ ? undefined : dir + '/j' });
+const w = await done; console.log('worker CPU µs', (((await cpuSeconds(worker.pid)) - cw) / n * 1e6).toFixed(1));
+a = await stats();
+console.log('work', (n / w * 1000).toFixed(0), '/s', JSON.stringify(diff(b, a)));
+for (const s of [client, worker]) { await s.call('close').catch(() => {}); await s.close(); }
+await redis.stop();
