@@ -165,7 +165,7 @@ describe('an event that is cancelled', () => {
     expect(await process.cancelEvent('e1', 'again')).toBe(false);
     expect(await process.cancelEvent('never', 'x')).toBe(false);
     await eventually(() => called.length === 2);
-    expect(asker.outcomes.map(({ eventId, status, error }) => [eventId, status, error])).toEqual([['e2', 'cancelled', 'cancelled: cancelled by ada'], ['e1', 'cancelled', 'cancelled: cancelled by ada: too slow']]);
+    expect(asker.outcomes.map(({ eventId, status, error }) => [eventId, status, error])).toEqual([['e2', 'cancelled', 'cancelled by ada'], ['e1', 'cancelled', 'cancelled by ada: too slow']]);
     expect(process.status()).toMatchObject({ consecutive_failures: 0, invocation_count: 0, dead_letter_count: 2 });
     expect(await process.cancelEvent('e3', 'enough')).toBe(true);
     await settled(process);

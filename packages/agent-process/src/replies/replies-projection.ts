@@ -58,12 +58,13 @@ export const repliesProjection: Projection<RepliesState> = {
 
 function dueReply(entryType: string, { event_id, reply, reason, error, attempts, duration_ms, usage, cost, turns }: Closing): DueReply {
   const isCompleted = entryType === 'invocation_result';
+  const isCancelled = reason === cancelledReason;
   return {
     event_id,
     reply_to: reply?.to ?? {},
-    status: isCompleted ? 'completed' : reason === cancelledReason ? 'cancelled' : 'failed',
+    status: isCompleted ? 'completed' : isCancelled ? 'cancelled' : 'failed',
     text: isCompleted ? (reply?.text ?? '') : null,
-    error: isCompleted ? null : [reason, error].filter((part) => part !== undefined && part !== '').join(': '),
+    error: isCompleted ? null : [isCancelled ? undefined : reason, error].filter((part) => part !== undefined && part !== '').join(': '),
     attempts: attempts ?? 1,
     duration_ms: duration_ms ?? null,
     usage: usage === undefined ? null : { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens },
