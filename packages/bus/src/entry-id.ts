@@ -1,5 +1,6 @@
 /** Compares ids of entries, `<milliseconds>-<number>`. */
 export function isLess(a: string, b: string): boolean {
+  if (a.length === b.length && a.indexOf('-') === b.indexOf('-')) return a < b;
   const [aMs = '0', aSeq = '0'] = a.split('-');
   const [bMs = '0', bSeq = '0'] = b.split('-');
   return Number(aMs) - Number(bMs) < 0 || (aMs === bMs && Number(aSeq) < Number(bSeq));

@@ -65,7 +65,7 @@ export class TaskHandler {
     }
     const { ledger } = this.#deps;
     const recorded = ledger?.find(payload.taskId);
-    if (recorded !== undefined) return () => this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)));
+    if (recorded !== undefined) return () => this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)), recorded);
     if (delivery.isExhausted) return () => this.#giveUp(delivery, payload);
     const work = await this.#work(delivery, payload);
     switch (work.kind) {
@@ -75,8 +75,9 @@ export class TaskHandler {
         return () => this.#retry(delivery, payload, work.error, work.result);
       case 'result':
         return async () => {
-          await ledger?.record(payload.taskId, writeTaskResult(work.result));
-          await this.#settle(delivery, payload, work.result);
+          const written = writeTaskResult(work.result);
+          await ledger?.record(payload.taskId, written);
+          await this.#settle(delivery, payload, work.result, written);
         };
     }
   }
@@ -176,11 +177,11 @@ export class TaskHandler {
   }
 
   /** Gives the answer to the channel, then settles the task with its result. */
-  async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult): Promise<void> {
+  async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult, written: string): Promise<void> {
     const { ledger } = this.#deps;
     const told = result.status === 'success' && this.#hasListeners ? { ...result, replyDelivered: await this.#reply(payload, result) } : result;
     const isSettled = await this.#persist(delivery, payload, async () => {
-      await delivery.ack({ publish: this.#followUp(told) });
+      await delivery.ack({ publish: this.#followUp(told, told === result ? written : undefined) });
       return true;
     });
     ledger?.settled(payload.taskId);
@@ -246,8 +247,9 @@ export class TaskHandler {
     }
   }
 
-  #followUp(result: TaskResult): FollowUp {
-    return resultFollowUp(result, this.#settings.resultsKept);
+  /** @param written - the result as text, where it is known */
+  #followUp(result: TaskResult, written?: string): FollowUp {
+    return resultFollowUp(result, this.#settings.resultsKept, written);
   }
 
   #target(payload: TaskPayload): { channel?: string; threadId: string; agent: string; replyId: string } {

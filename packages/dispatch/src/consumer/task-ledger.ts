@@ -3,7 +3,7 @@ import { ProcessLog, type Journal, type Projection } from '@cortex-runtime/journ
 
 interface LedgerState {
   /** Outcomes whose task may come again, by task id: the result as it was written. */
-  outcomes: Record<string, { result: string; at: number }>;
+  outcomes: Record<string, { result: string; /** ISO 8601. */ at: string }>;
   count: number;
 }
 
@@ -15,7 +15,7 @@ const ledgerProjection: Projection<LedgerState> = {
     switch (entry.entryType) {
       case 'task_outcome':
         if (state.outcomes[`#${data.task_id}`] === undefined) state.count += 1;
-        state.outcomes[`#${data.task_id}`] = { result: data.result, at: Date.parse(entry.timestamp) };
+        state.outcomes[`#${data.task_id}`] = { result: data.result, at: entry.timestamp };
         break;
       case 'tasks_settled':
         for (const taskId of data.task_ids) {
@@ -25,7 +25,7 @@ const ledgerProjection: Projection<LedgerState> = {
         break;
       case 'ledger_pruned':
         for (const [key, { at }] of Object.entries(state.outcomes)) {
-          if (at >= data.before) continue;
+          if (Date.parse(at) >= data.before) continue;
           delete state.outcomes[key];
           state.count -= 1;
         }
