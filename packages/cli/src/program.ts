@@ -87,6 +87,13 @@ export function buildProgram(context: CommandContext, onExit: (code: number) => 
   }
   command('plugins', 'show the plugins of the agents, and what stands before each action')
     .action(run(async (options: SharedOptions) => (await import('./commands/plugins-command.ts')).pluginsCommand(context, options)));
+  command('run-action', 'carry out an action of a plugin yourself, as an operator')
+    .argument('<plugin>', 'id of the plugin, as `cortex plugins --json` shows it; its name will do where there is one of it')
+    .argument('<action>', 'name of the action')
+    .option('--params <json>', 'its parameters: JSON, @FILE, or - for the standard input', '{}')
+    .option('--key <key>', 'makes the call the same call when it is made again')
+    .option('--by <who>', 'who calls; kept in the journal')
+    .action(run(async (plugin: string, action: string, options: SharedOptions & { params: string; key?: string; by?: string }) => (await import('./commands/run-action-command.ts')).runActionCommand(context, plugin, action, options)));
   command('dead-letters', 'list events that an agent gave up on')
     .argument('<name>', 'an agent')
     .option('--redeliver [id]', 'take them back in: all, or one')

@@ -193,6 +193,20 @@ describe('a host that is killed around an approval', () => {
 });
 
 describe('what an agent can not get around', () => {
+  it('is the tier of what only an operator does: by hand, once for its key', async () => {
+    const calendar = await calendarService();
+    const shop = calendarDesk({ url: calendar.url });
+    await shop.start();
+    expect(await shop.cortex(['run-action', 'calendar', 'clear_calendar', '--key', 'spring-cleaning', '--by', 'ada', '--json'])).toMatchObject({ code: 0, out: expect.stringContaining('"success": true') as string });
+    expect((await shop.cortex(['run-action', 'calendar', 'clear_calendar', '--key', 'spring-cleaning', '--by', 'ada'])).code).toBe(0);
+    expect(calendar.requests.filter((line) => line === 'DELETE /events')).toHaveLength(1);
+    expect(await shop.cortex(['run-action', 'calendar', 'list_events', '--params', '{"start":"2026-06-02","end":"2026-06-03"}'])).toMatchObject({ code: 0, out: expect.stringContaining('"events": []') as string });
+    expect(await shop.cortex(['run-action', 'calender', 'clear_calendar'])).toMatchObject({ code: 1, err: expect.stringContaining('did you mean "calendar"?') as string });
+    expect(await shop.cortex(['run-action', 'calendar', 'clear_calendar', '--params', '[]'])).toMatchObject({ code: 2 });
+    expect(await shop.cortex(['run-action', 'calendar', 'create_event', '--params', '{"title":1}'])).toMatchObject({ code: expect.any(Number) as number, err: expect.stringMatching(/title|date/) as string });
+    expect(calendar.events).toEqual([]);
+  });
+
   it('is the tier of an action: one for operators is no tool, whatever it is called', async () => {
     const calendar = await calendarService();
     const shop = calendarDesk({ url: calendar.url });

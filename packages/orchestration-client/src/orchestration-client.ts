@@ -2,7 +2,7 @@ import { describeError, InvalidInputError, readDocument, toDocument } from '@cor
 import type { z } from 'zod';
 
 import {
-  ApprovalList, ApprovalReply, ApprovalsRequest, ClearDeadLettersReply, ControlReply, DeadLetterList, DecisionRequest, ErrorReply, HealthReply, InjectReply, InjectRequest, JournalReply, JournalRequest, LogsReply, PluginList, ProcessList,
+  ApprovalList, ApprovalReply, ApprovalsRequest, ClearDeadLettersReply, ControlReply, DeadLetterList, DecisionRequest, ErrorReply, HealthReply, InjectReply, InjectRequest, JournalReply, JournalRequest, LogsReply, PluginList, RunActionReply, RunActionRequest, ProcessList,
   ProcessStatus, ReadyReply, RedeliverReply, RedeliverRequest, ResolveReply, ResolveRequest, RuntimeStatus, ShutdownReply, StartAllReport, StopAllReport,
   StreamUpdate, TriggerList, WaitingEffectList,
 } from './contract/index.ts';
@@ -125,6 +125,9 @@ export function createOrchestrationClient(options: OrchestrationClientOptions) {
     approve: (id: string, decision: DecisionRequest = {}, options_?: CallOptions): Promise<ApprovalReply> => decide(id, 'approve', decision, options_),
     /** The call is not made; the agent is told so, with the reason. */
     deny: (id: string, decision: DecisionRequest = {}, options_?: CallOptions): Promise<ApprovalReply> => decide(id, 'deny', decision, options_),
+    /** Carries out an action of a plugin, as an operator. */
+    runAction: (plugin: string, action: string, request: RunActionRequest = {}, options_?: CallOptions): Promise<RunActionReply> =>
+      call(RunActionReply, 'POST', `/plugins/${encodeURIComponent(plugin)}/actions/${encodeURIComponent(action)}`, { ...options_, body: toDocument(RunActionRequest, request) }),
     listPlugins: async (options_?: CallOptions): Promise<PluginList['plugins']> => (await call(PluginList, 'GET', '/plugins', options_)).plugins,
     /** What an agent says and does while it runs. Ends when the host closes it or `signal` is aborted. */
     async *stream(name: string, options_: CallOptions = {}): AsyncGenerator<StreamUpdate> {

@@ -22,6 +22,13 @@ export interface ServedPlugins {
   /** Resolves when the decision is durable. */
   approve(id: string, decision: { by: string; reason?: string }): Promise<ServedApproval>;
   deny(id: string, decision: { by: string; reason?: string }): Promise<ServedApproval>;
+  /**
+   * Carries out an action for an operator, also one of the ADMIN tier; a call with a key that was used before is served what was recorded.
+   *
+   * @param id - of a plugin, as `list` names it
+   * @throws errors with the codes of the plugins package: PLUGIN_NOT_FOUND, PLUGIN_ACTION_NOT_FOUND, PLUGIN_VALIDATION, PLUGIN_APPROVAL_PENDING, …
+   */
+  run(id: string, action: string, call: { params: object; by: string; idempotencyKey?: string; signal?: AbortSignal }): Promise<{ readonly success: boolean; readonly data?: unknown; readonly error?: string | undefined }>;
   /** Every plugin with its state, health and actions, in document form. */
   list(): Promise<readonly object[]>;
 }

@@ -2,7 +2,7 @@ import { idGenerator, silentLogger } from '@cortex-runtime/core';
 import { systemClock as clock, systemRandom as random } from '@cortex-runtime/core/node';
 import { InMemoryJournal } from '@cortex-runtime/journal';
 import { createOrchestrationClient } from '@cortex-runtime/orchestration-client';
-import { createPluginRegistry, type ServicePlugin } from '@cortex-runtime/plugins';
+import { createPluginRegistry, operatorTokens, type ServicePlugin } from '@cortex-runtime/plugins';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { serve, token } from './serve.ts';
@@ -13,7 +13,7 @@ const pays = (paid: unknown[]): ServicePlugin => ({
   description: 'Pays.',
   setup: () => undefined,
   teardown: () => undefined,
-  listActions: () => [{ name: 'pay', description: 'Pays somebody.', tier: 'confirm' }],
+  listActions: () => [{ name: 'pay', description: 'Pays somebody.', tier: 'confirm' }, { name: 'close', description: 'Closes for ever.', tier: 'admin', parameters: { type: 'object', properties: { day: { type: 'string' } }, required: ['day'] } }],
   executeAction: (_action, params) => {
     paid.push(params);
     return Promise.resolve({ success: true });
@@ -24,10 +24,10 @@ const pays = (paid: unknown[]): ServicePlugin => ({
 /** A server over a real registry, and a client of it. `ask` makes a call that waits for an approval. */
 async function office() {
   const createId = idGenerator({ clock, random });
-  const registry = createPluginRegistry({ clock, createId, logger: silentLogger, journal: new InMemoryJournal({ clock, createId }) });
+  const registry = createPluginRegistry({ clock, createId, logger: silentLogger, journal: new InMemoryJournal({ clock, createId }), operators: operatorTokens({ operator: token }) });
   const paid: unknown[] = [];
   await registry.register(pays(paid));
-  const { url, call } = await serve({ plugins: { ...registry, list: () => Promise.resolve([{ id: 'shop', name: 'shop', version: '1.0.0', state: 'ready' }]) } });
+  const { url, call } = await serve({ plugins: { ...registry, run: (id, action, { params, by, idempotencyKey }) => registry.execute(id, action, params, { requestedBy: by, operatorCredential: token, whenPending: 'refuse', idempotencyKey }), list: () => Promise.resolve([{ id: 'shop', name: 'shop', version: '1.0.0', state: 'ready' }]) } });
   onTestFinished(() => registry.close());
   const client = createOrchestrationClient({ baseUrl: url, token });
   const ask = (euros: number) => registry.execute('shop', 'pay', { euros }, { requestedBy: 'clerk' }).then(({ success }) => (success ? 'paid' : 'not paid'), (error: unknown) => (error as { code: string }).code);
@@ -79,5 +79,24 @@ describe('approvals over HTTP', () => {
     for (const path of ['/approvals', '/approvals/x', '/plugins']) expect(await call('GET', `/api/v1${path}`)).toMatchObject({ status: 404, body: { error: { code: 'NO_PLUGINS' } } });
     const { client } = await office();
     expect(await client.listPlugins()).toMatchObject([{ id: 'shop', state: 'ready', actions: [], usedBy: [] }]);
+  });
+
+  it('are not asked for what an operator does by hand, which is done once for its key', async () => {
+    const { client, call, paid } = await office();
+    expect(await client.runAction('shop', 'close', { params: { day: 'monday' }, idempotencyKey: 'k1', by: 'ada' })).toEqual({ success: true });
+    expect(await client.runAction('shop', 'close', { params: { day: 'monday' }, idempotencyKey: 'k1', by: 'ada' })).toEqual({ success: true });
+    expect(paid).toEqual([{ day: 'monday' }]);
+    const refused = async (path: string, body: object) => {
+      const answer = await call('POST', `/api/v1/plugins/${path}`, { body });
+      return [answer.status, answer.body.error];
+    };
+    expect(await refused('shop/actions/close', { params: {} })).toMatchObject([422, { code: 'PLUGIN_VALIDATION', message: expect.stringContaining('day') as string }]);
+    expect(await refused('shop/actions/close', { params: [] })).toMatchObject([422, { code: 'DOCUMENT_INVALID' }]);
+    expect(await refused('shop/actions/never', {})).toMatchObject([404, { code: 'PLUGIN_ACTION_NOT_FOUND' }]);
+    expect(await refused('never/actions/close', {})).toMatchObject([404, { code: 'PLUGIN_NOT_FOUND' }]);
+    expect(await refused('shop/actions/close', { params: { day: 'tuesday' }, idempotency_key: 'k1', by: 'ada' })).toMatchObject([409, { code: 'PLUGIN_CALL_CONFLICT' }]);
+    // What has to be approved has to be approved, whoever asks for it.
+    expect(await refused('shop/actions/pay', { params: { euros: 1 } })).toMatchObject([409, { code: 'PLUGIN_APPROVAL_PENDING' }]);
+    expect(paid).toHaveLength(1);
   });
 });

@@ -84,6 +84,8 @@ export function hostPlugins(deps: HostPluginsDeps): HostPlugins {
       approve: (id, decision) => registry.approve(id, decision),
       deny: (id, decision) => registry.deny(id, decision),
       list: () => listedPlugins(registry, uses.list()),
+      run: (id, action, { params, by, idempotencyKey, signal }) =>
+        registry.execute(id, action, params, { requestedBy: `operator ${by}`, operatorCredential: deps.token, whenPending: 'refuse', idempotencyKey, signal }),
     },
     close: () => registry.close(),
   };

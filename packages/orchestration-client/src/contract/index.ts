@@ -4,7 +4,7 @@ export { ControlReply, ProcessList, ProcessStateName, ProcessStatus, TriggerList
 export { LogsReply, RuntimeStatus, ShutdownReply, StartAllReport, StopAllReport } from './runtime-contract.ts';
 export { ClearDeadLettersReply, DeadLetterList, InjectReply, InjectRequest, RedeliverReply, RedeliverRequest } from './events-contract.ts';
 export { ApprovalList, ApprovalReply, ApprovalsRequest, ApprovalStatus, DecisionRequest } from './approvals-contract.ts';
-export { ActionTierName, PluginList, PluginReply } from './plugins-contract.ts';
+export { ActionTierName, PluginList, PluginReply, RunActionReply, RunActionRequest } from './plugins-contract.ts';
 export { EffectResolution, ResolveReply, ResolveRequest, WaitingEffectList } from './effects-contract.ts';
 export { JournalEntryReply, JournalReply, JournalRequest } from './journal-contract.ts';
 export { AcceptProposalRequest, MemoryEntryList, MemoryEntryReply, MemoryProposalList, MemoryProposalReply, RejectProposalRequest } from './memory-contract.ts';

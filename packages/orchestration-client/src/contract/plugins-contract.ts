@@ -26,6 +26,25 @@ export const PluginReply = z.looseObject({
 });
 export type PluginReply = z.output<typeof PluginReply>;
 
+/** `POST /plugins/{id}/actions/{action}`. */
+export const RunActionRequest = z.strictObject({
+  params: z.record(z.string(), z.unknown()).default({}),
+  /** Of a call that is made again: it is served what was recorded. */
+  idempotencyKey: z.string().min(1).max(255).optional(),
+  /** Who calls; kept in the journal. */
+  by: z.string().min(1).max(200).optional(),
+});
+export type RunActionRequest = z.input<typeof RunActionRequest>;
+
+/** What an action gave. */
+export const RunActionReply = z.looseObject({
+  success: z.boolean(),
+  data: z.unknown().optional(),
+  /** Why it did not succeed. */
+  error: z.string().optional(),
+});
+export type RunActionReply = z.output<typeof RunActionReply>;
+
 /** `GET /plugins`. */
 export const PluginList = z.looseObject({ plugins: z.array(PluginReply), count: z.int() });
 export type PluginList = z.output<typeof PluginList>;

@@ -1,11 +1,11 @@
 import { parseDocument } from '@cortex-runtime/core';
-import { ApprovalsRequest, DecisionRequest } from '@cortex-runtime/orchestration-client/contract';
+import { ApprovalsRequest, DecisionRequest, RunActionRequest } from '@cortex-runtime/orchestration-client/contract';
 
 import { HttpError } from '../errors.ts';
 import type { ServedApproval, ServedPlugins } from '../served-plugins.ts';
 import { bodyOf, type RouteContext, type RouteGroup } from './route-context.ts';
 
-/** Routes where a person answers what agents may not do by themselves, and sees which plugins there are. */
+/** Routes where a person answers what agents may not do by themselves, does what is for operators, and sees which plugins there are. */
 export const approvalRoutes: RouteGroup = (app, context) => {
   app.get('/approvals', async (request) => {
     const { status } = parseDocument(ApprovalsRequest, { ...(request.query as object) }, 'the query');
@@ -21,6 +21,13 @@ export const approvalRoutes: RouteGroup = (app, context) => {
       return approvalDocument(await pluginsOf(context)[verb]((request.params as { id: string }).id, { by: by ?? 'operator', ...(reason === undefined ? {} : { reason }) }));
     });
   }
+
+  app.post('/plugins/:plugin/actions/:action', async (request) => {
+    const { params, by, idempotencyKey } = bodyOf(RunActionRequest, request);
+    const { plugin, action } = request.params as { plugin: string; action: string };
+    const { success, data, error } = await pluginsOf(context).run(plugin, action, { params, by: by ?? 'operator', ...(idempotencyKey === undefined ? {} : { idempotencyKey }) });
+    return { success, ...(data === undefined ? {} : { data }), ...(error === undefined ? {} : { error }) };
+  });
 
   app.get('/plugins', async () => {
     const plugins = await pluginsOf(context).list();
