@@ -168,7 +168,11 @@ export function isPassing(error: unknown): boolean {
 
 /** A full or memory-bound server is the caller's to wait for. */
 export function asFull(stream: string, error: unknown): unknown {
-  return error instanceof Error && error.message.startsWith('OOM') ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
+  return isFull(error) ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
+}
+
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('OOM');
 }
 
 function openClient(settings: BusSettings): Client {

@@ -10,7 +10,7 @@ import { assertPublishOptions } from '../publish-options.ts';
 import { confirmed } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
 import { Lanes } from './lanes.ts';
-import { asFull, type RedisConnection } from './redis-connection.ts';
+import { asFull, isFull, type RedisConnection } from './redis-connection.ts';
 import { laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
 import { restoreScript } from './scripts/restore.lua.ts';
@@ -129,9 +129,13 @@ export class RedisPublisher {
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
       const head = [maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', isRemembered ? before.number : ''];
-      const [hasForgotten, ...replies] = await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
+      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => {
         const sent = this.#connection.script(publishScript, keys, [number, attempt, ...head, ...args]);
         return (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
+      });
+      const [hasForgotten, ...replies] = await publish().catch((error: unknown) => {
+        if (!isFull(error)) throw error;
+        return publish(); // what was refused has made room, where there was any to make
       });
       last[lane] = { number, at: this.#clock.monotonic() };
       if (hasForgotten === '1') this.#onForgotten(stream);

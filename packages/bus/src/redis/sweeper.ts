@@ -3,6 +3,7 @@ import { describeError, type Clock, type Logger, type Timer } from '@cortex-runt
 import type { BusSettings } from '../config/index.ts';
 import { isLeased, type RedisNames } from './redis-names.ts';
 import type { RedisConnection, Reply } from './redis-connection.ts';
+import { beatScript } from './scripts/beat.lua.ts';
 
 /** A stream that subscriptions of this process read for a group. */
 export interface Route {
@@ -101,7 +102,7 @@ export class Sweeper {
 
   async #renew(): Promise<void> {
     this.#beat += 1;
-    await this.#deps.connection.command(['HSET', this.#deps.names.consumers, this.#consumer, this.#beat]);
+    await this.#deps.connection.script(beatScript, [this.#deps.names.consumers], [this.#consumer, this.#beat]);
     await this.#deps.host.touch();
   }
 

@@ -9,4 +9,4 @@ import { noteFollowUpFunction } from './note-follow-up.lua.ts';
 export const followScript = script(`${noteFollowUpFunction}
 noteFollowUp(KEYS[1], ARGV[1], ARGV[2])
 return 1
-`);
+`, { runsWhenFull: true });

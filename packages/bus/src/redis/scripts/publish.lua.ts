@@ -38,12 +38,18 @@ for i = 9, #ARGV, 4 do
   if reply == nil then
     if left <= 0 then
       reply = '~'
-    elseif dedup == '' then
-      reply = redis.call('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1])
-      left = left - 1
     else
-      reply = redis.call('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1], 'dedup', dedup)
-      redis.call('SET', KEYS[key], reply .. ' ' .. ARGV[i + 3], 'PX', ARGV[5])
+      if dedup == '' then
+        reply = redis.pcall('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1])
+      else
+        reply = redis.pcall('XADD', stream, '*', 'type', ARGV[i], 'payload', ARGV[i + 1], 'dedup', dedup)
+      end
+      if type(reply) == 'table' then
+        -- A full server decides that at the beginning of a script: room that is made now is there for the next.
+        if string.find(reply.err, '^OOM') then room(stream, 1, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1', true) end
+        return reply
+      end
+      if dedup ~= '' then redis.call('SET', KEYS[key], reply .. ' ' .. ARGV[i + 3], 'PX', ARGV[5]) end
       left = left - 1
     end
   end
