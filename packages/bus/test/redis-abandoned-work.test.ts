@@ -104,6 +104,23 @@ describe.skipIf(redisUrl === '')('work that was given back for later', { timeout
   });
 });
 
+describe.skipIf(redisUrl === '')('work that finds no place when it is due', { timeout: 10_000 }, () => {
+  // It was looked for again on the first stream only.
+  it('is taken as soon as there is one, whichever of the streams it is on', async () => {
+    const bus = openBus({ url: redisUrl, streamPrefix: freshPrefix(), leaseMs: 5_000, claimIdleMs: 60_000, sweepMs: 20_000 });
+    const subscription = bus.subscribe(['one', 'two', 'three'], { group: 'g' });
+    await bus.publish('three', 'failed');
+    await (await take(subscription)).nack('not now', { delayMs: 100 });
+    await bus.publish('two', 'long');
+    const long = await take(subscription);
+    const raw = rawClient();
+    const due = async () => ((await raw.call('XPENDING', `${bus.settings.streamPrefix}:three`, 'g', 'IDLE', 1_000_000_000 + 50, '-', '+', 1)) as unknown[]).length;
+    await until(async () => expect(await due()).toBe(1));
+    await long.ack();
+    expect((await take(subscription)).text()).toBe('failed');
+  });
+});
+
 describe.skipIf(redisUrl === '')('replies that are lost', { timeout: 60_000 }, () => {
   it('two groups that settle with follow-ups at once keep apart what each has done', async () => {
     const server = await ownServer();

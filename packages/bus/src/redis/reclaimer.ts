@@ -61,6 +61,13 @@ export class Reclaimer {
     return this.#owed.get(`${group} ${stream}`);
   }
 
+  /** Streams of a group on which something is owed that can be taken when there is room. */
+  owing(group: string, { holdsSuspect }: { holdsSuspect: boolean }): string[] {
+    if (this.#owed.size === 0) return [];
+    const prefix = `${group} `;
+    return [...this.#owed].filter(([route, { isSuspects }]) => route.startsWith(prefix) && !(isSuspects && holdsSuspect)).map(([route]) => route.slice(prefix.length));
+  }
+
   owe(stream: string, group: string, { dead, idle, isSuspects }: Owed): void {
     const before = this.owed(stream, group);
     this.#owed.set(`${group} ${stream}`, { dead: [...new Set([...(before?.dead ?? []), ...dead])], idle: idle || before?.idle === true, isSuspects: isSuspects && before?.isSuspects !== false });

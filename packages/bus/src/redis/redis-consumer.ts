@@ -107,12 +107,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   // --- what subscriptions ask for
 
   wanted(subscription: HeldSubscription): void {
-    for (const stream of subscription.streams) {
-      const reader = this.#readers.get(this.#readerKey(stream, subscription.group));
+    const { group, streams, inFlight } = subscription;
+    for (const stream of this.#reclaimer.owing(group, { holdsSuspect: this.#holdsSuspect })) if (inFlight.has(stream)) void this.#reclaimReturned(stream, group);
+    for (const stream of streams) {
+      const reader = this.#readers.get(this.#readerKey(stream, group));
       if (reader === undefined) continue;
-      const owed = this.#reclaimer.owed(stream, subscription.group);
-      if (owed !== undefined && !(owed.isSuspects && this.#holdsSuspect)) void this.#reclaimReturned(stream, subscription.group);
-      reader.wanted(subscription.streams);
+      reader.wanted(streams);
       if (this.#deps.settings.cluster === undefined) return;
     }
   }

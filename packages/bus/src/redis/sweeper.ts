@@ -73,7 +73,12 @@ export class Sweeper {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#lookedAt = this.#deps.clock.monotonic();
-    await this.#deps.connection.persist('record the lease', () => this.#renew());
+    try {
+      await this.#deps.connection.persist('record the lease', () => this.#renew());
+    } catch (error) {
+      this.#isRunning = false;
+      throw error;
+    }
     const { leaseMs, sweepMs } = this.#deps.settings;
     this.#every(leaseMs / 3, () => this.#renew());
     this.#every(sweepMs, () => {

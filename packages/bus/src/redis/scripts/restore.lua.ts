@@ -19,7 +19,10 @@ if known then
   local id, digest, followUp = string.match(known, '^(%S+) (%S+) ?(%S*)$')
   if digest ~= ARGV[7] then return { 'conflict', id } end
   if followUp ~= '' then return { 'settled', id } end
-  if redis.call('XRANGE', KEYS[1], id, id)[1] then return { 'kept', id } end
+  if redis.call('XRANGE', KEYS[1], id, id)[1] then
+    redis.call('PEXPIRE', KEYS[2], ARGV[8]) -- whoever asks still cares; and WAIT goes by what its connection has written
+    return { 'kept', id }
+  end
 end
 local id = redis.call('XADD', KEYS[1], '*', 'type', ARGV[4], 'payload', ARGV[5], 'dedup', ARGV[6])
 redis.call('SET', KEYS[2], id .. ' ' .. ARGV[7], 'PX', ARGV[8])
