@@ -86,6 +86,31 @@ describe.skipIf(redisUrl === '')('work that somebody has left', { timeout: 60_00
     await Promise.all(first.map((delivery) => delivery.ack()));
     expect((await bus.inspect('s')).groups[0]).toMatchObject({ pending: 0, waiting: 0 });
   });
+
+  it('is taken one at a time from whichever streams it is on, however many are looked through at once', async () => {
+    const streamPrefix = freshPrefix();
+    const raw = rawClient();
+    const streams = Array.from({ length: 8 }, (_, index) => `s${index}`);
+    for (const stream of streams) {
+      const key = `${streamPrefix}:${stream}`;
+      await raw.xgroup('CREATE', key, 'g', '0', 'MKSTREAM');
+      const id = (await raw.xadd(key, '*', 'type', 'task', 'payload', stream)) ?? '';
+      await raw.xreadgroup('GROUP', 'g', 'forge~1', 'COUNT', 1, 'STREAMS', key, '>');
+      await raw.call('XCLAIM', key, 'g', 'forge~1', 0, id, 'RETRYCOUNT', 2, 'IDLE', 1_000);
+    }
+    await raw.hset(`${streamPrefix}:bus:consumers`, 'forge~1', 7);
+    const bus = openBus({ url: redisUrl, streamPrefix, ...timing });
+    const subscription = bus.subscribe(streams, { group: 'g', maxInFlight: streams.length });
+    let [held, most] = [0, 0];
+    await Promise.all(streams.map(async () => {
+      const delivery = await take(subscription);
+      most = Math.max(most, (held += 1));
+      for (let turn = 0; turn < 5; turn += 1) await bus.health(); // what else was asked for has come by then
+      held -= 1;
+      await delivery.ack();
+    }));
+    expect(most).toBe(1);
+  });
 });
 
 describe.skipIf(redisUrl === '')('work that was given back for later', { timeout: 10_000 }, () => {
@@ -101,6 +126,23 @@ describe.skipIf(redisUrl === '')('work that was given back for later', { timeout
     await delivery.nack('not now', { delayMs: 300 });
     await leaving.stop();
     expect(await take(other)).toMatchObject({ deliveryCount: 2, errors: ['not now'] });
+  });
+});
+
+describe.skipIf(redisUrl === '')('work that finds no place when it is due', { timeout: 10_000 }, () => {
+  // It was looked for again on the first stream only.
+  it('is taken as soon as there is one, whichever of the streams it is on', async () => {
+    const bus = openBus({ url: redisUrl, streamPrefix: freshPrefix(), leaseMs: 5_000, claimIdleMs: 60_000, sweepMs: 20_000 });
+    const subscription = bus.subscribe(['one', 'two', 'three'], { group: 'g' });
+    await bus.publish('three', 'failed');
+    await (await take(subscription)).nack('not now', { delayMs: 100 });
+    await bus.publish('two', 'long');
+    const long = await take(subscription);
+    const raw = rawClient();
+    const due = async () => ((await raw.call('XPENDING', `${bus.settings.streamPrefix}:three`, 'g', 'IDLE', 1_000_000_000 + 50, '-', '+', 1)) as unknown[]).length;
+    await until(async () => expect(await due()).toBe(1));
+    await long.ack();
+    expect((await take(subscription)).text()).toBe('failed');
   });
 });
 

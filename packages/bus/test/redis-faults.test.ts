@@ -261,6 +261,30 @@ describe.skipIf(redisUrl === '')('with a server that loses its data', { timeout:
     expect(await client.xlen(`${streamPrefix}:s`)).toBe(accepted.length + 1);
   });
 
+  // D17: whoever could make room was refused it, and so nothing moved any more.
+  it('a server without memory takes no more work, and lets what it has be settled and told', async () => {
+    const server = await ownServer({ args: ['--maxmemory', '8mb', '--maxmemory-policy', 'noeviction'] });
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: server.url, streamPrefix, maxLength: 0, maxRetries: 0, leaseMs: 300, claimIdleMs: 500, sweepMs: 50, retryBackoffBaseMs: 5 });
+    await bus.createGroup('s', 'g');
+    const fill = async () => {
+      for (let accepted = 0; ; accepted += 1) if (await bus.publish('s', 'x'.repeat(20_000)).then(() => false, (error: unknown) => error instanceof BusFullError)) return accepted;
+    };
+    const accepted = await fill();
+    const client = server.client();
+    await until(async () => expect(await client.set('more', 'x').catch((error: Error) => error.message)).toContain('OOM'));
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 3 });
+    const [done, failed, late] = [await take(subscription), await take(subscription), await take(subscription)];
+    const beats = async () => Math.max(...Object.values(await client.hgetall(`${streamPrefix}:bus:consumers`)).map(Number));
+    await until(async () => expect(await beats()).toBeGreaterThan(3));
+    await done.ack({ publish: { stream: 'results', payload: 'done' } });
+    await failed.nack('no', { publish: { stream: 'results', payload: 'failed' } });
+    expect(await bus.revoke('s', late.msgId, { publish: { stream: 'results', payload: 'cancelled' } })).toBe(true);
+    expect((await bus.inspect('results')).length).toBe(3);
+    for (let left = accepted - 3; left > 0; left -= 1) await (await take(subscription)).ack({ publish: { stream: 'results', payload: 'done' } });
+    expect(await fill()).toBeGreaterThan(accepted / 2);
+  });
+
   // D13
   it('a key of the wrong type leaves no deduplication key behind, and a retry works after the repair', async () => {
     const server = await ownServer();

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { BusConfig } from '../src/config/index.ts';
 import { LeaseLostError, type Delivery } from '../src/index.ts';
@@ -158,10 +158,24 @@ describe.skipIf(redisUrl === '')('with a server that is reading its file', { tim
 
   it('a server that was refused is looked at again', async () => {
     const server = await ownServer({ args: ['--appendonly', 'no'] });
-    const bus = openBus({ url: server.url, streamPrefix: freshPrefix() });
-    onTestFinished(() => server.stop());
+    const streamPrefix = freshPrefix();
+    const bus = openBus({ url: server.url, streamPrefix, leaseMs: 300 });
     await expect(bus.publish('s', 'x')).rejects.toMatchObject({ code: 'BUS_UNSAFE_SERVER' });
+    await expect(bus.subscribe('s').next()).rejects.toMatchObject({ code: 'BUS_UNSAFE_SERVER' });
     await server.client().config('SET', 'appendonly', 'yes');
     await until(async () => void (await bus.publish('s', 'x')));
+    // And whoever could not begin begins anew: its lease is kept, or others would take what it has.
+    expect((await take(bus.subscribe('s'))).text()).toBe('x');
+    await until(async () => expect(Object.values(await server.client().hgetall(`${streamPrefix}:bus:consumers`)).map(Number)[0]).toBeGreaterThan(2));
+  });
+
+  it('a server whose answer was lost is asked again, and not refused', async () => {
+    const server = await ownServer({ args: ['--appendfsync', 'always'] });
+    const proxy = await proxyTo(server);
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix: freshPrefix(), durability: 'strict', confirmingReplicas: 0 });
+    proxy.when = (reply) => reply.includes('appendfsync') && proxy.struck === 0;
+    proxy.fault = 'cut-reply';
+    await bus.publish('s', 'x');
+    expect(proxy.struck).toBe(1);
   });
 });

@@ -66,6 +66,42 @@ describe.skipIf(redisUrl === '')('servers that take over from each other', { tim
   });
 });
 
+// F3, F3b: what was accepted in the strict class is on a replica, whatever happened to the question for it.
+describe.skipIf(redisUrl === '')('a publish in the strict class', { timeout: 60_000 }, () => {
+  async function primaryAndReplica() {
+    const args = ['--appendfsync', 'always', '--repl-diskless-sync-delay', '0'];
+    const primary = await ownServer({ args });
+    const link = await proxyTo(primary);
+    const replica = await ownServer({ args: [...args, '--replicaof', '127.0.0.1', String(link.port)] });
+    const client = primary.client();
+    await until(async () => expect(Number(await client.call('WAIT', 1, 50))).toBe(1));
+    return { primary, replica, link, client, strict: { streamPrefix: freshPrefix(), durability: 'strict', socketTimeoutMs: 400, operationTimeoutMs: 10_000 } as const };
+  }
+
+  it('is not confirmed for want of a script that the server did not know', async () => {
+    const { primary, link, strict } = await primaryAndReplica();
+    const bus = openBus({ url: primary.url, ...strict });
+    await bus.health(); // connected
+    link.fault = 'half-open'; // nothing reaches the replica
+    await expect(bus.publish('s', 'first')).rejects.toMatchObject({ code: 'BUS_UNCONFIRMED' });
+  });
+
+  it('is not confirmed by a repeat that found it done', async () => {
+    const { primary, link, client, strict } = await primaryAndReplica();
+    const proxy = await proxyTo(primary);
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, ...strict });
+    await bus.publish('s', 'before', { dedupId: 'before' });
+    link.fault = 'half-open';
+    proxy.when = () => proxy.struck === 0;
+    proxy.fault = 'cut-reply';
+    await expect(bus.publish('s', 'lost reply')).rejects.toMatchObject({ code: 'BUS_UNCONFIRMED' });
+    expect(proxy.struck).toBe(1);
+    proxy.reset();
+    await expect(bus.restore('s', 'before', 'before')).rejects.toMatchObject({ code: 'BUS_UNCONFIRMED' });
+    expect(await client.xlen(`${strict.streamPrefix}:s`)).toBe(2);
+  });
+});
+
 describe.skipIf(redisUrl === '')('events over a connection that breaks', { timeout: 60_000 }, () => {
   it('go on where they were', async () => {
     const server = await ownServer();

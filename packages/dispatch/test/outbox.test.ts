@@ -150,6 +150,31 @@ describe.skipIf(redisUrl === '')('whoever reads results', { timeout: 30_000 }, (
     expect(consumer.results).toHaveLength(1);
   });
 
+  it('holds on to nothing that it could not settle', async () => {
+    const server = await ownServer();
+    const bus = openRedisBus({ url: server.url, streamPrefix: 'held' });
+    const client = openClient(bus);
+    const [begun, finish] = [gate(), gate()];
+    const handled: string[] = [];
+    await client.onResult(async ({ taskId }) => {
+      begun.open();
+      await finish.opened;
+      handled.push(taskId);
+    }, { group: 'conductor' });
+    await agent(bus, echo);
+    await client.submit(task('a'));
+    await begun.opened;
+    const redis = server.client();
+    await redis.rename('held:results', 'held:elsewhere');
+    await redis.set('held:results', 'this is no stream');
+    finish.open();
+    await until(() => expect(handled).toEqual(['a']));
+    await until(async () => expect(await redis.info('errorstats')).toMatch(/WRONGTYPE:count=[2-9]/)); // neither settled nor given back
+    await redis.rename('held:elsewhere', 'held:results');
+    await until(async () => expect((await bus.inspect('results')).groups[0]?.pending).toBe(0));
+    expect(handled).toEqual(['a', 'a']);
+  });
+
   it('gets a result again, under the id that it had, until it has handled it', async () => {
     const server = await ownServer();
     const bus = openRedisBus({ url: server.url, streamPrefix: freshPrefix() });

@@ -1,11 +1,11 @@
 import { Batcher } from '../batcher.ts';
-import { BusConflictError, BusFullError, BusUnconfirmedError } from '../errors.ts';
+import { BusConflictError, BusFullError } from '../errors.ts';
 import type { HeldDelivery } from '../held-delivery.ts';
 import type { FollowUp } from '../message-bus.ts';
-import { confirmed } from './confirm.ts';
+import { runConfirmed } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
 import { idRange } from '../entry-id.ts';
-import { asFull, type Reply } from './redis-connection.ts';
+import { asFull } from './redis-connection.ts';
 import { laneMemoryMs } from './redis-names.ts';
 import { completeScript } from './scripts/complete.lua.ts';
 import { followScript } from './scripts/follow.lua.ts';
@@ -78,13 +78,11 @@ export class Completions {
     const head = (attempt: number) => [group, this.#consumer, low, high, batch, attempt, maxLength, settings.maxBacklog, trimsUnread ? '1' : '', laneMemoryMs, settings.dedupWindowMs];
     const replies = await connection
       .persist(`complete on ${stream}`, async (attempt) => {
-        const sent = connection.script(completeScript, [...keys, ...hashes], [...head(attempt), ...args]).catch(goneWithGroup);
-        return confirmed<Reply>(connection, settings, to, sent).catch(async (error: unknown) => {
-          if (!(error instanceof BusUnconfirmedError)) throw error;
-          // It is done; whoever waits for it can not undo it.
-          host.notify({ type: 'bus.unconfirmed', stream, group, msgIds: deliveries.map(({ msgId }) => msgId) });
-          return sent;
-        });
+        const done = runConfirmed(connection, settings, to, completeScript, [...keys, ...hashes], [...head(attempt), ...args]);
+        const { reply, problem } = await done.catch((error: unknown) => ({ reply: goneWithGroup(error), problem: undefined }));
+        // It is done; whoever waits for it can not undo it.
+        if (problem !== undefined) host.notify({ type: 'bus.unconfirmed', stream, group, msgIds: deliveries.map(({ msgId }) => msgId) });
+        return reply;
       })
       .catch((error: unknown) => {
         throw asFull(to, error);

@@ -1,19 +1,26 @@
 import type { BusSettings } from '../config/index.ts';
 import { BusUnconfirmedError } from '../errors.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection, Reply } from './redis-connection.ts';
+import type { Script } from './script.ts';
 
-/**
- * In the strict class, waits until enough replicas have what was just sent; `sent` and the question travel together.
- *
- * @throws BusUnconfirmedError when they do not in time: it was carried out, but a fail-over may undo it
- */
-export async function confirmed<T>(connection: RedisConnection, settings: BusSettings, stream: string, sent: Promise<T>): Promise<T> {
-  if (settings.durability !== 'strict') return sent;
-  const confirming = connection.command(['WAIT', settings.confirmingReplicas, Math.ceil(settings.socketTimeoutMs / 2)]);
-  // When both fail, the first failure is the telling one.
-  confirming.catch(() => {});
-  const reply = await sent;
-  const replicas = Number(await confirming);
-  if (replicas < settings.confirmingReplicas) throw new BusUnconfirmedError(stream, replicas, settings.confirmingReplicas);
+/** What a script gave, and whether as many replicas have it as must. */
+export interface Confirmed {
+  readonly reply: Reply;
+  /** Undefined when it is: it was carried out all the same, but a fail-over may undo it. */
+  readonly problem: BusUnconfirmedError | undefined;
+}
+
+/** Runs a script, and in the strict class waits until enough replicas have what it wrote; the script and the question travel together. */
+export async function runConfirmed(connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Confirmed> {
+  const { durability, confirmingReplicas, socketTimeoutMs } = settings;
+  if (durability !== 'strict') return { reply: await connection.script(script, keys, args), problem: undefined };
+  const [reply, replicas] = await connection.scriptThen(script, keys, args, ['WAIT', confirmingReplicas, Math.ceil(socketTimeoutMs / 2)]);
+  return { reply, problem: Number(replicas) < confirmingReplicas ? new BusUnconfirmedError(stream, Number(replicas), confirmingReplicas) : undefined };
+}
+
+/** As `runConfirmed`. @throws BusUnconfirmedError when too few replicas confirm it in time */
+export async function runOrThrow(...of: Parameters<typeof runConfirmed>): Promise<Reply> {
+  const { reply, problem } = await runConfirmed(...of);
+  if (problem !== undefined) throw problem;
   return reply;
 }

@@ -50,6 +50,8 @@ export class Reclaimer {
   readonly #consumer: string;
   readonly #owed = new Map<string, Owed>();
   readonly #running = new Set<string>();
+  /** A claim is under way that may bring a suspect. */
+  #asksForSuspect = false;
 
   constructor(deps: ReclaimerDependencies, consumer: string) {
     this.#deps = deps;
@@ -59,6 +61,13 @@ export class Reclaimer {
   /** What the last look could not take for want of room: whose work it was. Undefined when nothing is owed. */
   owed(stream: string, group: string): Owed | undefined {
     return this.#owed.get(`${group} ${stream}`);
+  }
+
+  /** Streams of a group on which something is owed that can be taken when there is room. */
+  owing(group: string, { holdsSuspect }: { holdsSuspect: boolean }): string[] {
+    if (this.#owed.size === 0) return [];
+    const prefix = `${group} `;
+    return [...this.#owed].filter(([route, { isSuspects }]) => route.startsWith(prefix) && !(isSuspects && holdsSuspect)).map(([route]) => route.slice(prefix.length));
   }
 
   owe(stream: string, group: string, { dead, idle, isSuspects }: Owed): void {
@@ -92,11 +101,18 @@ export class Reclaimer {
         return;
       }
       const allowed = settings.maxRetries + 1;
+      const mayTakeSuspect = !this.#asksForSuspect && !holdsSuspect();
+      if (mayTakeSuspect) this.#asksForSuspect = true;
       const args = [
         group, consumer, limit, allowed, parkingConsumer, parkedDueMs, dead.length, settings.leaseMs, live.length, idle ? settings.claimIdleMs : '', takesExhausted ? '1' : '',
-        errorMemoryMs, Math.max(Math.min(deliveriesOfSuspects, allowed - 1), 1), holdsSuspect() ? 0 : 1, ...dead, ...live,
+        errorMemoryMs, Math.max(Math.min(deliveriesOfSuspects, allowed - 1), 1), mayTakeSuspect ? 1 : 0, ...dead, ...live,
       ];
-      const reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
+      let reply: Reply | 'gone';
+      try {
+        reply = await commands.script(claimScript, keys, args, { asBuffer: true }).catch(goneWithGroup);
+      } finally {
+        if (mayTakeSuspect) this.#asksForSuspect = false; // what it has brought is handed over in this turn
+      }
       if (!Array.isArray(reply)) return;
       const [taken, lost, buried, more, heldBack] = reply as [[Reply, number, Reply, Buffer, number, number][], Buffer[], Buffer[], number, number];
       for (const [id, count, fields, errors, isExhausted, isSuspect] of taken) {

@@ -63,6 +63,26 @@ export class RedisConnection {
   }
 
   /**
+   * As `script`, with a command that goes out right behind it, and sees what it has written. When the script has to be loaded, both are sent again.
+   *
+   * @returns both replies
+   */
+  async scriptThen(script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], next: readonly (string | number)[]): Promise<[Reply, Reply]> {
+    const both = async (how: 'EVALSHA' | 'EVAL', what: string): Promise<[Reply, Reply]> => {
+      const first = this.command([how, what, keys.length, ...keys, ...args]);
+      const second = this.command(next);
+      second.catch(() => {}); // when both fail, the first failure is the telling one
+      return [await first, await second];
+    };
+    try {
+      return await both('EVALSHA', script.sha);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return both('EVAL', script.source);
+    }
+  }
+
+  /**
    * Repeats `work` through lost connections, restarts and fail-overs.
    *
    * @param work - `attempt` is 1 the first time; later, an earlier attempt may have been applied
@@ -168,7 +188,11 @@ export function isPassing(error: unknown): boolean {
 
 /** A full or memory-bound server is the caller's to wait for. */
 export function asFull(stream: string, error: unknown): unknown {
-  return error instanceof Error && error.message.startsWith('OOM') ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
+  return isFull(error) ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
+}
+
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('OOM');
 }
 
 function openClient(settings: BusSettings): Client {

@@ -15,6 +15,7 @@ import type { RedisSettlements } from './redis-settlements.ts';
 import { ReturnedWork } from './returned-work.ts';
 import { SingleReads } from './single-reads.ts';
 import { leaveScript } from './scripts/leave.lua.ts';
+import { makeGroupScript } from './scripts/make-group.lua.ts';
 import { touchScript } from './scripts/touch.lua.ts';
 import { goneWithGroup } from './settling.ts';
 import { Sweeper, type Route, type SweepHost } from './sweeper.ts';
@@ -106,12 +107,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   // --- what subscriptions ask for
 
   wanted(subscription: HeldSubscription): void {
-    for (const stream of subscription.streams) {
-      const reader = this.#readers.get(this.#readerKey(stream, subscription.group));
+    const { group, streams, inFlight } = subscription;
+    for (const stream of this.#reclaimer.owing(group, { holdsSuspect: this.#holdsSuspect })) if (inFlight.has(stream)) void this.#reclaimReturned(stream, group);
+    for (const stream of streams) {
+      const reader = this.#readers.get(this.#readerKey(stream, group));
       if (reader === undefined) continue;
-      const owed = this.#reclaimer.owed(stream, subscription.group);
-      if (owed !== undefined && !(owed.isSuspects && this.#holdsSuspect)) void this.#reclaimReturned(stream, subscription.group);
-      reader.wanted(subscription.streams);
+      reader.wanted(streams);
       if (this.#deps.settings.cluster === undefined) return;
     }
   }
@@ -144,13 +145,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   async ensureGroup(stream: string, group: string, start: '0' | '$' = '0'): Promise<boolean> {
-    try {
-      await this.#deps.commands.persist(`make the group ${group} on ${stream}`, () => this.#deps.commands.command(['XGROUP', 'CREATE', this.#deps.names.stream(stream), group, start, 'MKSTREAM']));
-      return true;
-    } catch (error) {
-      if (error instanceof Error && error.message.startsWith('BUSYGROUP')) return false;
-      throw error;
-    }
+    const { commands, names } = this.#deps;
+    return commands.persist(`make the group ${group} on ${stream}`, async () => (await commands.script(makeGroupScript, [names.stream(stream)], [group, start])) === 1);
   }
 
   reset(streams: readonly string[], group: string): void {

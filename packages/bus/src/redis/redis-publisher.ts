@@ -7,10 +7,10 @@ import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusError, BusFullError } from '../errors.ts';
 import type { PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
-import { confirmed } from './confirm.ts';
+import { runOrThrow } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
 import { Lanes } from './lanes.ts';
-import { asFull, type RedisConnection } from './redis-connection.ts';
+import { asFull, isFull, type RedisConnection } from './redis-connection.ts';
 import { followUpsOfMs, laneMemoryMs, type RedisNames } from './redis-names.ts';
 import { publishScript } from './scripts/publish.lua.ts';
 import { restoreScript } from './scripts/restore.lua.ts';
@@ -84,8 +84,7 @@ export class RedisPublisher {
       return await this.#restores.run((lane) => {
         const keys = [this.#names.stream(stream), this.#names.dedup(stream, digest), this.#names.lane(stream, this.#busId, `r${lane}`)];
         return this.#connection.persist(`restore on ${stream}`, async (attempt) => {
-          const sent = this.#connection.script(restoreScript, keys, [number, attempt, laneMemoryMs, ...given]);
-          const [word, msgId = ''] = (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
+          const [word, msgId = ''] = (await runOrThrow(this.#connection, this.#settings, stream, restoreScript, keys, [number, attempt, laneMemoryMs, ...given])) as string[];
           if (word === 'conflict') throw new BusConflictError(stream, dedupId, msgId);
           return { msgId, outcome: word as RestoredMessage['outcome'] };
         });
@@ -129,9 +128,10 @@ export class RedisPublisher {
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
       const head = [maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', isRemembered ? before.number : ''];
-      const [hasForgotten, ...replies] = await this.#connection.persist(`publish to ${stream}`, async (attempt) => {
-        const sent = this.#connection.script(publishScript, keys, [number, attempt, ...head, ...args]);
-        return (await confirmed(this.#connection, this.#settings, stream, sent)) as string[];
+      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => (await runOrThrow(this.#connection, this.#settings, stream, publishScript, keys, [number, attempt, ...head, ...args])) as string[]);
+      const [hasForgotten, ...replies] = await publish().catch((error: unknown) => {
+        if (!isFull(error)) throw error;
+        return publish(); // what was refused has made room, where there was any to make
       });
       last[lane] = { number, at: this.#clock.monotonic() };
       if (hasForgotten === '1') this.#onForgotten(stream);

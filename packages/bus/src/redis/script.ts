@@ -6,6 +6,10 @@ export interface Script {
   readonly sha: string;
 }
 
-export function script(source: string): Script {
-  return { source, sha: createHash('sha1').update(source).digest('hex') };
+/**
+ * @param options.runsWhenFull - it runs on a server that has reached `maxmemory`, where nothing can be added: for what settles work, and thereby makes room
+ */
+export function script(source: string, { runsWhenFull = false }: { runsWhenFull?: boolean } = {}): Script {
+  const whole = runsWhenFull ? `#!lua flags=allow-oom\n${source}` : source;
+  return { source: whole, sha: createHash('sha1').update(whole).digest('hex') };
 }

@@ -2,7 +2,7 @@ import { describeError } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
 import { BusConnectionError, BusUnsafeServerError } from '../errors.ts';
-import type { Reply } from './redis-connection.ts';
+import { isPassing, type Reply } from './redis-connection.ts';
 
 /** The fields of an INFO reply. */
 export function readInfo(text: string): Record<string, string> {
@@ -27,7 +27,10 @@ export async function assertServer(run: (args: readonly (string | number)[]) => 
   if (settings.durability === 'strict') {
     const appendfsync = await run(['CONFIG', 'GET', 'appendfsync']).then(
       (reply) => String((reply as string[])[1]),
-      (error: unknown) => `unknown (${describeError(error)})`,
+      (error: unknown) => {
+        if (isPassing(error)) throw error; // no answer is not a bad one
+        return `unknown (${describeError(error)})`;
+      },
     );
     if (info['aof_enabled'] !== '1' || appendfsync !== 'always') {
       throw new BusUnsafeServerError(`the strict class needs appendonly yes and appendfsync always (appendonly ${info['aof_enabled'] === '1' ? 'yes' : 'no'}, appendfsync ${appendfsync})`, 'change the server, or choose durability standard');

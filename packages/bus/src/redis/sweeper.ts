@@ -3,6 +3,7 @@ import { describeError, type Clock, type Logger, type Timer } from '@cortex-runt
 import type { BusSettings } from '../config/index.ts';
 import { isLeased, type RedisNames } from './redis-names.ts';
 import type { RedisConnection, Reply } from './redis-connection.ts';
+import { beatScript } from './scripts/beat.lua.ts';
 
 /** A stream that subscriptions of this process read for a group. */
 export interface Route {
@@ -72,7 +73,12 @@ export class Sweeper {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#lookedAt = this.#deps.clock.monotonic();
-    await this.#deps.connection.persist('record the lease', () => this.#renew());
+    try {
+      await this.#deps.connection.persist('record the lease', () => this.#renew());
+    } catch (error) {
+      this.#isRunning = false;
+      throw error;
+    }
     const { leaseMs, sweepMs } = this.#deps.settings;
     this.#every(leaseMs / 3, () => this.#renew());
     this.#every(sweepMs, () => {
@@ -101,7 +107,7 @@ export class Sweeper {
 
   async #renew(): Promise<void> {
     this.#beat += 1;
-    await this.#deps.connection.command(['HSET', this.#deps.names.consumers, this.#consumer, this.#beat]);
+    await this.#deps.connection.script(beatScript, [this.#deps.names.consumers], [this.#consumer, this.#beat]);
     await this.#deps.host.touch();
   }
 

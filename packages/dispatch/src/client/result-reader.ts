@@ -1,6 +1,7 @@
 import type { Delivery, MessageBus, Subscription } from '@cortex-runtime/bus';
 import { backoffMs, describeError, sleep, type Clock, type Logger } from '@cortex-runtime/core';
 
+import { giveBack } from '../give-back.ts';
 import { readTaskResult, type TaskResult } from '../task/task-result.ts';
 import { RESULTS_STREAM } from '../task/task-streams.ts';
 import type { TaskOutbox } from './task-outbox.ts';
@@ -87,7 +88,7 @@ export class ResultReader {
   }
 
   async #handle(delivery: Delivery): Promise<void> {
-    const { outbox, logger } = this.#deps;
+    const { outbox, logger, clock } = this.#deps;
     try {
       const result = readTaskResult(delivery.json());
       await this.#handler(result, { msgId: delivery.msgId });
@@ -95,7 +96,7 @@ export class ResultReader {
       await delivery.ack();
     } catch (error) {
       logger.warn({ msgId: delivery.msgId, error: describeError(error) }, 'a result could not be handled; it comes again');
-      await delivery.nack(error).catch(() => {});
+      await delivery.nack(error).catch(() => giveBack(delivery, { clock, isOver: () => this.#stopping.signal.aborted }));
     }
   }
 }

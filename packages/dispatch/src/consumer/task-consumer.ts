@@ -1,10 +1,11 @@
-import { LeaseLostError, type Delivery, type EventBus, type MessageBus, type Subscription } from '@cortex-runtime/bus';
+import type { Delivery, EventBus, MessageBus, Subscription } from '@cortex-runtime/bus';
 import { CortexError, describeError, jitteredBackoffMs, silentLogger, sleep, type Clock, type HealthStatus, type Logger, type Random, type Timer } from '@cortex-runtime/core';
 
 import type { AgentPresence, Heartbeat } from '../agents/agent-presence.ts';
 import { CarefulChannel } from '../channel/careful-channel.ts';
 import type { ChannelProvider } from '../channel/channel-provider.ts';
 import type { ContextRuntime } from '../context/context-runtime.ts';
+import { giveBack } from '../give-back.ts';
 import type { TaskResult } from '../task/task-result.ts';
 import { streamsOf } from '../task/task-streams.ts';
 import type { ThreadAffinity } from '../threads/thread-affinity.ts';
@@ -42,8 +43,6 @@ const settlingAtOnce = 200;
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */
 const stallMs = 1_000;
-/** Before what could not be settled here comes to anybody again. */
-const giveBackBackoff = { baseMs: 500, maxMs: 30_000 };
 
 /**
  * An agent that takes tasks from the bus: those that are for it alone, and those of its domains, the urgent first.
@@ -191,25 +190,10 @@ export class TaskConsumer {
       await settle();
     } catch (error) {
       this.#logger.error({ agent: this.identity, msgId: delivery.msgId, error: describeError(error) }, 'a task could not be settled, and is given back');
-      await this.#giveBack(delivery);
+      await giveBack(delivery, { clock: this.#deps.clock, isOver: () => !this.#isRunning });
       // Without its journal nothing that this agent works out can be kept: others have to do it.
       const problem = this.#deps.ledger?.problem ?? (CortexError.is(error) && error.code.startsWith('JOURNAL_') ? describeError(error) : undefined);
       if (problem !== undefined) this.#giveUp(problem);
-    }
-  }
-
-  /** Held by a process that lives, it would go to nobody else, and hold a place for ever. */
-  async #giveBack(delivery: Delivery): Promise<void> {
-    const { clock, random } = this.#deps;
-    for (let attempt = 1; this.#isRunning; attempt += 1) {
-      const waitMs = jitteredBackoffMs(attempt, giveBackBackoff, random);
-      try {
-        await delivery.release({ delayMs: waitMs });
-        return;
-      } catch (error) {
-        if (error instanceof LeaseLostError) return;
-        await sleep(clock, waitMs);
-      }
     }
   }
 

@@ -33,4 +33,4 @@ if #ids > 0 then redis.call('XACK', KEYS[1], group, unpack(ids)) end
 if #retried > 0 then redis.call('HDEL', KEYS[2], unpack(retried)) end
 redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[3])
 return replies
-`);
+`, { runsWhenFull: true });

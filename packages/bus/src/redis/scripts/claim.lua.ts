@@ -110,4 +110,4 @@ if ARGV[10] ~= '' and #taken < limit then
 end
 if not isWhole then pendingOf(ARGV[5], ARGV[6]) end
 return { taken, lost, buried, more, heldBack }
-`);
+`, { runsWhenFull: true });

@@ -48,4 +48,4 @@ if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[1], unpack(ids)) end
 if #retried > 0 then redis.call('HDEL', KEYS[2], unpack(retried)) end
 redis.call('SET', KEYS[4], ARGV[5] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[10])
 return replies
-`);
+`, { runsWhenFull: true });

@@ -9,4 +9,4 @@ import { noteFollowUpsFunction } from './note-follow-up.lua.ts';
 export const followScript = script(`${noteFollowUpsFunction}
 noteFollowUps(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 return 1
-`);
+`, { runsWhenFull: true });

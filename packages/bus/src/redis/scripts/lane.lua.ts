@@ -11,7 +11,8 @@ local function lane(key, number, attempt)
   if not last then return nil end
   local replies = {}
   for word in string.gmatch(last, '%S+') do replies[#replies + 1] = word end
-  if table.remove(replies, 1) == number then return replies end
-  return nil
+  if table.remove(replies, 1) ~= number then return nil end
+  redis.call('SET', key, last, 'KEEPTTL') -- WAIT goes by what its connection has written: this stands for what was written then
+  return replies
 end
 `;

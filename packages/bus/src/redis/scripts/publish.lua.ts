@@ -32,7 +32,8 @@ local function add(i, ...)
     seq = seq + 1
     id = ms .. '-' .. string.format('%.0f', seq)
   end
-  local added = redis.call('XADD', stream, id, 'type', ARGV[i], 'payload', ARGV[i + 1], ...)
+  local added = redis.pcall('XADD', stream, id, 'type', ARGV[i], 'payload', ARGV[i + 1], ...)
+  if type(added) == 'table' then return added end
   if not ms then
     ms, seq = string.match(added, '^(%d+)-(%d+)$')
     seq = tonumber(seq)
@@ -56,6 +57,7 @@ for i = 9, #ARGV, 4 do
       -- Its id is known before its entry is there: one look tells whether it is new, and remembers it.
       local value = redis.call('SET', KEYS[key], ms .. '-' .. string.format('%.0f', seq + 1) .. ' ' .. digest, 'NX', 'GET', 'PX', ARGV[5])
       reply = value and known(value, digest) or add(i, 'dedup', dedup)
+      if type(reply) == 'table' then redis.call('DEL', KEYS[key]) end
     else
       local value = redis.call('GET', KEYS[key])
       if value then
@@ -64,10 +66,15 @@ for i = 9, #ARGV, 4 do
         reply = '~'
       else
         reply = add(i, 'dedup', dedup)
-        redis.call('SET', KEYS[key], reply .. ' ' .. digest, 'PX', ARGV[5])
+        if type(reply) ~= 'table' then redis.call('SET', KEYS[key], reply .. ' ' .. digest, 'PX', ARGV[5]) end
       end
     end
     key = key + 1
+  end
+  if type(reply) == 'table' then
+    -- A full server decides that at the beginning of a script: room that is made now is there for the next.
+    if string.find(reply.err, '^OOM') then room(stream, 1, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1', true) end
+    return reply
   end
   replies[#replies + 1] = reply
 end

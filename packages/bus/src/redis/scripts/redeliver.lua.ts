@@ -20,4 +20,4 @@ for _, id in ipairs(ARGV) do
   end
 end
 return ids
-`);
+`, { runsWhenFull: true });

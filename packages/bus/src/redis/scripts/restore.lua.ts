@@ -20,7 +20,10 @@ if known then
   if digest ~= ARGV[7] then return { 'conflict', id } end
   local followUps = ARGV[9] .. string.format('%.0f', math.floor(tonumber(string.match(id, '^%d+')) / tonumber(ARGV[10])))
   if redis.call('HEXISTS', followUps, id) == 1 then return { 'settled', id } end
-  if redis.call('XRANGE', KEYS[1], id, id)[1] then return { 'kept', id } end
+  if redis.call('XRANGE', KEYS[1], id, id)[1] then
+    redis.call('PEXPIRE', KEYS[2], ARGV[8]) -- whoever asks still cares; and WAIT goes by what its connection has written
+    return { 'kept', id }
+  end
 end
 local id = redis.call('XADD', KEYS[1], '*', 'type', ARGV[4], 'payload', ARGV[5], 'dedup', ARGV[6])
 redis.call('SET', KEYS[2], id .. ' ' .. ARGV[7], 'PX', ARGV[8])

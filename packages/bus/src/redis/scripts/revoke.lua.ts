@@ -39,4 +39,4 @@ if ARGV[6] then
 end
 redis.call('SET', KEYS[4], ARGV[1] .. ' 1', 'PX', ARGV[3])
 return 1
-`);
+`, { runsWhenFull: true });

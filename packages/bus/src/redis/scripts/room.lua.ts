@@ -1,7 +1,8 @@
 /**
  * A function for scripts: how many entries a stream may take. Makes room where it is short, never at the cost of what some group has not acknowledged.
  *
- * room(stream, number of entries to come, acknowledged entries to keep, unacknowledged entries allowed, whether unread entries may go while there is no group)
+ * room(stream, number of entries to come, acknowledged entries to keep, unacknowledged entries allowed, whether unread entries may go while there is no group,
+ *      whether the server is full, and every entry counts)
  */
 export const roomFunction = `
 local function less(a, b)
@@ -12,11 +13,11 @@ local function less(a, b)
   return tonumber(aseq) < tonumber(bseq)
 end
 
-local function room(stream, count, maxLength, maxBacklog, trimsUnread)
+local function room(stream, count, maxLength, maxBacklog, trimsUnread, isFull)
   local length = redis.call('XLEN', stream)
   local left = maxBacklog - length
   -- Looked at once in 64 entries, or when there is no room.
-  if length == 0 or (left >= count and (length <= maxLength or (length % 64) + count < 64)) then return left end
+  if length == 0 or (not isFull and left >= count and (length <= maxLength or (length % 64) + count < 64)) then return left end
   local floor = nil
   local backlog = 0
   local groups = redis.call('XINFO', 'GROUPS', stream)
@@ -37,7 +38,7 @@ local function room(stream, count, maxLength, maxBacklog, trimsUnread)
   end
   if floor == nil then
     backlog = length
-  elseif length - maxLength >= 100 then
+  elseif length - maxLength >= (isFull and 1 or 100) then
     redis.call('XTRIM', stream, 'MINID', '~', floor, 'LIMIT', length - maxLength)
   end
   return maxBacklog - math.min(backlog, length)

@@ -55,4 +55,4 @@ end
 local reply = settle()
 redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. reply, 'PX', ARGV[3])
 return reply
-`);
+`, { runsWhenFull: true });
