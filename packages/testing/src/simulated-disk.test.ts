@@ -2,8 +2,7 @@ import { idGenerator } from '@cortex-runtime/core';
 import { FileJournal, openDataDirectoryLock, soleOwnerLock, verifyJournal, type JournalEntry, type ProcessTable } from '@cortex-runtime/journal';
 import { describe, expect, it } from 'vitest';
 
-import { fixedClock } from '@cortex-runtime/core/testing';
-import { seededRandom } from './seeded-random.ts';
+import { fixedClock, seededRandom } from '@cortex-runtime/core/testing';
 import { simulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');

@@ -1,4 +1,4 @@
-import type { Random } from '@cortex-runtime/core';
+import type { Random } from '../random.ts';
 
 /** A `Random` that gives the same values for the same seed, so that a test that failed by chance can be run again. Not for keys or tokens. */
 export function seededRandom(seed: number): Random {

@@ -7,12 +7,12 @@ import { createInterface } from 'node:readline';
 
 import { CortexError, describeError, idGenerator } from '@cortex-runtime/core';
 import { nodeDisk, systemClock, systemRandom } from '@cortex-runtime/core/node';
+import { seededRandom } from '@cortex-runtime/core/testing';
 import { FileJournal, soleOwnerLock, type JournalEntry } from '@cortex-runtime/journal';
 import { startFakeModelServer } from '@cortex-runtime/models/testing/fake-model-server';
 import { z } from 'zod';
 
 import { programArguments } from '../program-arguments.ts';
-import { seededRandom } from '../seeded-random.ts';
 import { crashAgents, crashAnswer, unrepeatableTool, writeCrashAgents } from './crash-agents.ts';
 import { dropFile, webhookSender } from './event-sources.ts';
 import { startHostChild, type HostChild } from './host-child.ts';
