@@ -26,12 +26,11 @@ if ARGV[8] ~= '' and string.match(redis.call('GET', KEYS[2]) or '', '^%S+') ~= A
 local stream = KEYS[1]
 local left = room(stream, (#ARGV - 8) / 4, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7] == '1')
 local ms, seq -- of the newest entry: those that follow it in this batch get the ids after it
-local function add(i, ...)
-  local id = '*'
-  if ms then
-    seq = seq + 1
-    id = ms .. '-' .. string.format('%.0f', seq)
-  end
+local function after()
+  seq = seq + 1
+  return ms .. '-' .. string.format('%.0f', seq)
+end
+local function add(i, id, ...)
   local added = redis.pcall('XADD', stream, id, 'type', ARGV[i], 'payload', ARGV[i + 1], ...)
   if type(added) == 'table' then return added end
   if not ms then
@@ -50,14 +49,18 @@ local key = 3
 for i = 9, #ARGV, 4 do
   local dedup, reply = ARGV[i + 2], nil
   if dedup == '' then
-    reply = left <= 0 and '~' or add(i)
+    reply = left <= 0 and '~' or add(i, ms and after() or '*')
   else
     local digest = ARGV[i + 3]
     if ms and left > 0 then
       -- Its id is known before its entry is there: one look tells whether it is new, and remembers it.
-      local value = redis.call('SET', KEYS[key], ms .. '-' .. string.format('%.0f', seq + 1) .. ' ' .. digest, 'NX', 'GET', 'PX', ARGV[5])
-      reply = value and known(value, digest) or add(i, 'dedup', dedup)
-      if type(reply) == 'table' then redis.call('DEL', KEYS[key]) end
+      local id = after()
+      if redis.call('SET', KEYS[key], id .. ' ' .. digest, 'NX', 'PX', ARGV[5]) then
+        reply = add(i, id, 'dedup', dedup)
+        if type(reply) == 'table' then redis.call('DEL', KEYS[key]) end
+      else
+        reply = known(redis.call('GET', KEYS[key]), digest)
+      end
     else
       local value = redis.call('GET', KEYS[key])
       if value then
@@ -65,7 +68,7 @@ for i = 9, #ARGV, 4 do
       elseif left <= 0 then
         reply = '~'
       else
-        reply = add(i, 'dedup', dedup)
+        reply = add(i, '*', 'dedup', dedup)
         if type(reply) ~= 'table' then redis.call('SET', KEYS[key], reply .. ' ' .. digest, 'PX', ARGV[5]) end
       end
     end
