@@ -8,6 +8,8 @@ export interface ChildProgram {
   child: ChildProcess;
   /** The next line of its output; undefined when it has ended. */
   nextLine(): Promise<string | undefined>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -26,5 +28,5 @@ export async function startProgram(file: string, name: string, options: object =
     await ended;
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { child, nextLine: async () => ((await lines.next()) as { value?: string }).value };
+  return { child, ended, nextLine: async () => ((await lines.next()) as { value?: string }).value };
 }
