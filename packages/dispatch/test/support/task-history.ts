@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
 
-import { AGENTS_GROUP, readTaskPayload, readTaskResult, RESULTS_STREAM, type NewTask, type SubmittedTask, type TaskClient, type TaskResult } from '../../src/index.ts';
+import { AGENTS_GROUP, readTaskPayload, readTaskResult, RESULTS_STREAM, type Destination, type NewTask, type SubmittedTask, type TaskClient, type TaskResult } from '../../src/index.ts';
 
 /** What the server has of each task at the end. */
 export interface TaskFates {
@@ -21,10 +21,10 @@ export class TaskHistory {
   readonly refusals: string[] = [];
 
   /** Hands it in, and remembers what was said to that; undefined when it was refused. */
-  async submit(client: TaskClient, task: NewTask & { taskId: string }): Promise<SubmittedTask | undefined> {
+  async submit(client: TaskClient, task: NewTask & { taskId: string }, destination: Destination = {}): Promise<SubmittedTask | undefined> {
     this.tried.add(task.taskId);
     try {
-      const submitted = await client.submit(task);
+      const submitted = await client.submit(task, destination);
       this.accepted.add(task.taskId);
       return submitted;
     } catch (error) {
