@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 
 import type { BusConfig } from '@cortex-runtime/bus/config';
 import { RedisStreamBus } from '@cortex-runtime/bus/redis';
@@ -26,8 +25,6 @@ export interface WorkerProgramOptions {
   strike?: { at: WorkPoint; signal: 'SIGKILL' | 'SIGSTOP' };
   /** Blocks the event loop for so long in its first task. */
   blockMs?: number;
-  /** Megabytes after which it runs out of memory. */
-  heapMegabytes?: number;
 }
 
 const say = (...words: (string | number)[]) => void process.stdout.write(`${words.join(' ')}\n`);
@@ -38,8 +35,7 @@ const say = (...words: (string | number)[]) => void process.stdout.write(`${word
  *
  * A task whose text is `throw`, `exit` or `exhaust` is poison.
  */
-export async function runWorker({ bus: config, consumer: settings, journal, workMs = 0, effects, strike, blockMs = 0, heapMegabytes }: WorkerProgramOptions): Promise<void> {
-  if (heapMegabytes !== undefined) setFlagsFromString(`--max-old-space-size=${heapMegabytes}`);
+export async function runWorker({ bus: config, consumer: settings, journal, workMs = 0, effects, strike, blockMs = 0 }: WorkerProgramOptions): Promise<void> {
   let isStruck = false;
   const point = (name: WorkPoint) => {
     if (strike?.at !== name || isStruck) return;

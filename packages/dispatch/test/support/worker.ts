@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { expect, onTestFinished } from 'vitest';
 
-import { startProgram } from './child-program.ts';
+import { startProgram, type ProcessOptions } from './child-program.ts';
 import { until } from './mesh.ts';
 import type { WorkerProgramOptions } from './worker-program.ts';
 
@@ -20,8 +20,8 @@ export interface Worker {
 }
 
 /** An agent in a process of its own, about to take tasks. */
-export async function startWorker(options: WorkerProgramOptions): Promise<Worker> {
-  const { child, nextLine, ended } = await startProgram('worker-program.ts', 'runWorker', options);
+export async function startWorker(options: WorkerProgramOptions, process: ProcessOptions = {}): Promise<Worker> {
+  const { child, nextLine, ended } = await startProgram('worker-program.ts', 'runWorker', options, process);
   const said: string[] = [];
   void (async () => {
     for (let line = await nextLine(); line !== undefined; line = await nextLine()) said.push(line);
@@ -34,6 +34,23 @@ export async function startWorker(options: WorkerProgramOptions): Promise<Worker
     }, 30_000);
   await says('ready');
   return { child, said, ended, says };
+}
+
+/** Keeps workers at work: one that has died is started again, as a service manager would. */
+export async function keepWorkers(count: number, options: WorkerProgramOptions, process: ProcessOptions = {}): Promise<{ deaths(): number }> {
+  let deaths = 0;
+  let isOver = false;
+  const keep = async () => {
+    const { ended } = await startWorker(options, process);
+    onTestFinished(() => void (isOver = true)); // before its process is ended with the test
+    void ended.then(() => {
+      if (isOver) return;
+      deaths += 1;
+      keep().catch(() => {}); // the test is over; if it is not, it misses a worker
+    });
+  };
+  await Promise.all(Array.from({ length: count }, keep));
+  return { deaths: () => deaths };
 }
 
 /** A directory that goes with the test. */
