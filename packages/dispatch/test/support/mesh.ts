@@ -52,9 +52,14 @@ export const buses: Record<'memory' | 'Redis', () => OpenBus> = {
   },
 };
 
-export function openRedisBus(config: BusConfig): RedisStreamBus & { notices: BusNotice[] } {
+/** @param onNotice - told of what `notices` of the bus collects */
+export function openRedisBus(config: BusConfig, onNotice: (notice: BusNotice) => void = () => {}): RedisStreamBus & { notices: BusNotice[] } {
   const notices: BusNotice[] = [];
-  const bus = new RedisStreamBus({ clock, random, onNotice: (notice) => notices.push(notice) }, { url: redisUrl, ...quick, ...config });
+  const note = (notice: BusNotice) => {
+    notices.push(notice);
+    onNotice(notice);
+  };
+  const bus = new RedisStreamBus({ clock, random, onNotice: note }, { url: redisUrl, ...quick, ...config });
   onTestFinished(() => bus.close());
   return Object.assign(bus, { notices });
 }

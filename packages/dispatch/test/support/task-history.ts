@@ -19,6 +19,16 @@ export class TaskHistory {
   readonly reportedLost = new Set<string>();
   /** Codes of the errors with which submits were refused. */
   readonly refusals: string[] = [];
+  /** Outcomes that the submitter was told, by task: ids of their entries, in the order in which they came. */
+  readonly told = new Map<string, string[]>();
+
+  /** Reads results as a submitter does, until the client is closed. */
+  async listen(client: TaskClient): Promise<void> {
+    await client.onResult(({ taskId }, { msgId }) => {
+      const known = this.told.get(taskId) ?? [];
+      if (!known.includes(msgId)) this.told.set(taskId, [...known, msgId]);
+    }, { group: 'submitter' });
+  }
 
   /** Hands it in, and remembers what was said to that; undefined when it was refused. */
   async submit(client: TaskClient, task: NewTask & { taskId: string }, destination: Destination = {}): Promise<SubmittedTask | undefined> {
@@ -39,7 +49,7 @@ export class TaskHistory {
     const { outcomes, open, deadLetters } = fates;
     expect([...outcomes].filter(([, results]) => results.length > 1).map(([taskId]) => taskId), 'tasks with more than one outcome').toEqual([]);
     expect([...outcomes.keys(), ...open, ...deadLetters].filter((taskId) => !this.tried.has(taskId)), 'tasks that nobody handed in').toEqual([]);
-    const isAccountedFor = (taskId: string) => outcomes.has(taskId) || open.has(taskId) || deadLetters.has(taskId) || this.reportedLost.has(taskId);
+    const isAccountedFor = (taskId: string) => outcomes.has(taskId) || open.has(taskId) || deadLetters.has(taskId) || this.told.has(taskId) || this.reportedLost.has(taskId);
     expect([...this.accepted].filter((taskId) => !isAccountedFor(taskId)), 'accepted tasks of which there is no trace').toEqual([]);
     return fates;
   }
