@@ -84,7 +84,7 @@ describe.skipIf(redisUrl === '')('tasks on a server that is emptied under load',
     ['of the stream that its readers wait on', (server, prefix) => server.client().del(`${prefix}:tasks:eng`)],
   ])('%s: readers go on, the loss is noticed, and what was lost is handed in again', async (_, empty) => {
     const server = await ownServer();
-    const mesh = await openLoadedMesh({ submitter: server.url, workers: ['here', server.url], workMs: 20, config: {}, hasOutbox: true });
+    const mesh = await openLoadedMesh({ submitter: server.url, workers: [server.url, server.url], workMs: 20, config: {}, hasOutbox: true });
     await mesh.load({ count, atOnce, at: someTime(), strike: () => empty(server, mesh.streamPrefix).then(() => {}) });
     await everyTaskIsDone(mesh, server);
     expect(mesh.notices()).toContain('bus.reset');

@@ -11,7 +11,7 @@ import { TaskHistory, type TaskFates } from './task-history.ts';
 export interface LoadedMeshOptions {
   /** Where the submitter finds its server. */
   submitter: string;
-  /** Where each worker finds its own; `here` for one that shares the submitter's bus, as in one process. */
+  /** Where each worker finds its own. */
   workers: readonly string[];
   /** Milliseconds that a task takes. */
   workMs?: number;
@@ -42,7 +42,7 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
   const bus = open(submitter, (notice) => listeners.forEach((listener) => listener(notice)));
   const buses = [bus];
   const outbox = hasOutbox ? await TaskOutbox.open({ journal: new InMemoryJournal({ clock, createId }) }) : undefined;
-  const client = openClient(bus, outbox === undefined ? {} : { outbox, onLost: ({ taskId }) => void history.reportedLost.add(taskId) });
+  const client = openClient(bus, outbox === undefined ? {} : { outbox, onLost: ({ taskId }) => void history.reportedLost.add(taskId) }, { lookEveryMs: 2_000 });
   listeners.push((notice) => client.noticed(notice));
   await history.listen(client);
   const work: ExecuteTask = async function* (prompt) {
@@ -50,8 +50,8 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
     yield { kind: 'output', data: prompt };
   };
   for (const [index, url] of workers.entries()) {
-    const own = url === 'here' ? bus : open(url);
-    if (own !== bus) buses.push(own);
+    const own = open(url);
+    buses.push(own);
     await agent(own, work, { identity: `worker-${index}`, concurrency: 8, resultsKept: 20_000 });
   }
   return {

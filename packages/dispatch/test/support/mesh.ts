@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { inject, onTestFinished, vi } from 'vitest';
 
 import {
-  AgentPresence, InMemoryAgentRegistry, InMemoryThreadAffinity, TaskClient, TaskConsumer, TaskDispatcher, type ChannelMessage, type ExecuteTask, type TaskClientDependencies, type TaskConsumerDependencies,
+  AgentPresence, InMemoryAgentRegistry, InMemoryThreadAffinity, TaskClient, TaskConsumer, TaskDispatcher, type ChannelMessage, type ExecuteTask, type TaskClientDependencies, type TaskClientOptions, type TaskConsumerDependencies,
   type TaskConsumerOptions, type TaskDispatcherDependencies, type TaskResult,
 } from '../../src/index.ts';
 
@@ -72,8 +72,8 @@ export function rawClient(url: string = redisUrl): Redis {
   return client;
 }
 
-export function openClient(bus: MessageBus, deps: Partial<TaskClientDependencies> = {}): TaskClient {
-  const client = new TaskClient({ bus, clock, createId, ...deps });
+export function openClient(bus: MessageBus, deps: Partial<TaskClientDependencies> = {}, options: TaskClientOptions = {}): TaskClient {
+  const client = new TaskClient({ bus, clock, createId, ...deps }, options);
   onTestFinished(() => client.close());
   return client;
 }
