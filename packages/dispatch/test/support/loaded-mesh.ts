@@ -3,9 +3,10 @@ import type { BusConfig } from '@cortex-runtime/bus/config';
 import { sleep } from '@cortex-runtime/core';
 import { InMemoryJournal } from '@cortex-runtime/journal';
 import type { Redis } from 'ioredis';
+import { expect } from 'vitest';
 
 import { TaskOutbox, type ExecuteTask, type TaskClient } from '../../src/index.ts';
-import { agent, clock, createId, freshPrefix, openClient, openRedisBus } from './mesh.ts';
+import { agent, clock, createId, freshPrefix, openClient, openRedisBus, until } from './mesh.ts';
 import { TaskHistory, type TaskFates } from './task-history.ts';
 
 export interface LoadedMeshOptions {
@@ -54,6 +55,8 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
     buses.push(own);
     await agent(own, work, { identity: `worker-${index}`, concurrency: 8, resultsKept: 20_000 });
   }
+  await history.submit(client, { taskId: 'first', messageId: 'first', text: 'first', domain: 'eng' });
+  await until(() => expect([...history.told.keys()]).toEqual(['first'])); // somebody reads, and what is struck is struck at work
   return {
     history, client, streamPrefix,
     notices: () => new Set(buses.flatMap(({ notices }) => notices.map(({ type }) => type))),
@@ -65,7 +68,7 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
           const taskId = `t${next}`;
           next += 1;
           await history.submit(client, { taskId, messageId: taskId, text: taskId, domain: 'eng' });
-          if (history.accepted.size >= at) struck ??= strike();
+          if (history.accepted.size > at) struck ??= strike();
         }
       };
       await Promise.all(Array.from({ length: atOnce }, submitEach));
