@@ -10,11 +10,14 @@ export interface Confirmed {
   readonly problem: BusUnconfirmedError | undefined;
 }
 
-/** Runs a script, and in the strict class waits until enough replicas have what it wrote; the script and the question travel together. */
-export async function runConfirmed(connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Confirmed> {
+/** Runs a script, and in the strict class waits until enough replicas have what it wrote, half the time of a command or `waitMs`; the script and the question travel together. */
+export async function runConfirmed(
+  connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], options: { waitMs?: number } = {},
+): Promise<Confirmed> {
   const { durability, confirmingReplicas, socketTimeoutMs } = settings;
   if (durability !== 'strict') return { reply: await connection.script(script, keys, args), problem: undefined };
-  const [reply, replicas] = await connection.scriptThen(script, keys, args, ['WAIT', confirmingReplicas, Math.ceil(socketTimeoutMs / 2)]);
+  const waitMs = Math.min(options.waitMs ?? socketTimeoutMs, Math.ceil(socketTimeoutMs / 2));
+  const [reply, replicas] = await connection.scriptThen(script, keys, args, ['WAIT', confirmingReplicas, waitMs]);
   return { reply, problem: Number(replicas) < confirmingReplicas ? new BusUnconfirmedError(stream, Number(replicas), confirmingReplicas) : undefined };
 }
 

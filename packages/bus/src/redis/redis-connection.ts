@@ -71,7 +71,8 @@ export class RedisConnection {
     const both = async (how: 'EVALSHA' | 'EVAL', what: string): Promise<[Reply, Reply]> => {
       const first = this.command([how, what, keys.length, ...keys, ...args]);
       const second = this.command(next);
-      second.catch(() => {}); // when both fail, the first failure is the telling one
+      // When both fail, the first failure is the telling one. What is sent again would wait behind the second, in time that is its own.
+      await Promise.allSettled([first, second]);
       return [await first, await second];
     };
     try {

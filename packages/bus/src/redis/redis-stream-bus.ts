@@ -9,6 +9,7 @@ import type {
 import { notifier } from '../notifier.ts';
 import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
+import { runConfirmed } from './confirm.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import { type RedisConnection, type Reply } from './redis-connection.ts';
@@ -18,6 +19,7 @@ import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
 import { RedisSettlements } from './redis-settlements.ts';
 import { RedisTail } from './redis-tail.ts';
 import { followScript } from './scripts/follow.lua.ts';
+import { probeScript } from './scripts/probe.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
 
@@ -30,6 +32,9 @@ export interface RedisBusDependencies {
   /** Names this process among consumers, for people who look at Redis; default `cortex`. */
   identity?: string;
 }
+
+/** How long `health` waits for replicas, and lets work wait that comes behind it. */
+const probeMs = 1_000;
 
 /**
  * {@link MessageBus} on Redis 7 streams, with entries that the Python library reads and writes too.
@@ -244,10 +249,20 @@ export class RedisStreamBus implements MessageBus {
       details['redisVersion'] = info['redis_version'];
       details['connectedClients'] = Number(info['connected_clients']);
       details['appendOnly'] = info['aof_enabled'] === '1';
-      return { ok: true, latencyMs, details };
+      const problem = await this.#unconfirmed(details);
+      return problem === undefined ? { ok: true, latencyMs, details } : { ok: false, error: problem, latencyMs, details };
     } catch (error) {
       return { ok: false, error: describeError(error), details };
     }
+  }
+
+  /** Strict class: writes something and asks who has it, for a replica whose link is up need not have been sent anything yet. In a cluster each node would have to be asked. */
+  async #unconfirmed(details: Record<string, unknown>): Promise<string | undefined> {
+    const { durability, confirmingReplicas, cluster } = this.settings;
+    if (durability !== 'strict' || confirmingReplicas === 0 || cluster !== undefined) return undefined;
+    const { problem } = await runConfirmed(this.#commands, this.settings, '', probeScript, [this.#names.probe], [probeMs], { waitMs: probeMs });
+    details['confirmed'] = problem === undefined;
+    return problem === undefined ? undefined : `fewer than ${confirmingReplicas} replicas confirm what is written: nothing can be published in the strict class until they do`;
   }
 
   async close(): Promise<void> {
