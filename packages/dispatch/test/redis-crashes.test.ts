@@ -1,9 +1,9 @@
-import { cutAppendOnlyFile, markAppendOnlyFile, type RedisServer } from '@cortex-runtime/bus/testing/servers';
+import { cutAppendOnlyFile, markAppendOnlyFile } from '@cortex-runtime/bus/testing/servers';
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 
 import { choices, isChaos } from './support/chaos.ts';
-import { openLoadedMesh, type LoadedMesh } from './support/loaded-mesh.ts';
+import { openLoadedMesh } from './support/loaded-mesh.ts';
 import { freshPrefix, openClient, openRedisBus, redisUrl, until } from './support/mesh.ts';
 import { ownServer } from './support/servers.ts';
 
@@ -14,17 +14,6 @@ const { below } = choices();
 const someTime = () => Math.floor(count / 4) + below(Math.floor(count / 2));
 const timeout = isChaos ? 300_000 : 60_000;
 
-/** Every task was accepted, and has an outcome that the submitter was told; nothing is left of it. */
-async function everyTaskIsDone(mesh: LoadedMesh, server: RedisServer): Promise<void> {
-  const { history } = mesh;
-  expect([history.refusals, history.accepted.size]).toEqual([[], count + 1]);
-  await until(() => expect([...history.accepted].filter((taskId) => !history.told.has(taskId))).toEqual([]), timeout - 15_000);
-  await until(async () => expect((await mesh.check(server.client())).open.size).toBe(0));
-}
-
-/** Tasks of which the submitter was told two outcomes. */
-const toldTwice = ({ history }: LoadedMesh) => [...history.told].filter(([, results]) => results.length > 1).map(([taskId]) => taskId);
-
 // D4
 describe.skipIf(redisUrl === '')('tasks on a server that is killed under load', { timeout }, () => {
   it('strict: none that was accepted is lost, and nobody has to hand any in again', async () => {
@@ -34,8 +23,8 @@ describe.skipIf(redisUrl === '')('tasks on a server that is killed under load', 
       await server.kill();
       await server.restart();
     } });
-    await everyTaskIsDone(mesh, server);
-    expect(toldTwice(mesh)).toEqual([]);
+    await mesh.everyTaskIsDone(server.client(), timeout - 15_000);
+    expect([mesh.history.refusals, mesh.history.toldTwice]).toEqual([[], []]);
   });
 
   it('standard: what the server has forgotten is reported by id, handed in again, and done; what it had kept is not done again', async () => {
@@ -55,11 +44,11 @@ describe.skipIf(redisUrl === '')('tasks on a server that is killed under load', 
       accepted.push(...[...history.accepted].filter((taskId) => !before.has(taskId) && !history.told.has(taskId)));
       await server.restart();
     } });
-    await everyTaskIsDone(mesh, server);
+    await mesh.everyTaskIsDone(server.client(), timeout - 15_000);
     // Those that the server took in its last moments, though not the very first of them: they were under way at the mark.
     expect(accepted.slice(atOnce).filter((taskId) => !history.reportedLost.has(taskId))).toEqual([]);
     expect(history.reportedLost.size).toBeGreaterThan(0);
-    expect(toldTwice(mesh).filter((taskId) => told.has(taskId))).toEqual([]);
+    expect(history.toldTwice.filter((taskId) => told.has(taskId))).toEqual([]);
   });
 
   it('memory: all that waits is gone with the server, is reported, and done all the same; without this class such a server is refused', async () => {
@@ -72,7 +61,7 @@ describe.skipIf(redisUrl === '')('tasks on a server that is killed under load', 
       waiting.push(...[...mesh.history.accepted].filter((taskId) => !mesh.history.told.has(taskId)));
       await server.restart();
     } });
-    await everyTaskIsDone(mesh, server);
+    await mesh.everyTaskIsDone(server.client(), timeout - 15_000);
     expect(waiting.length).toBeGreaterThan(0);
     expect(waiting.filter((taskId) => !mesh.history.reportedLost.has(taskId))).toEqual([]);
   });
@@ -89,7 +78,7 @@ describe.skipIf(redisUrl === '')('tasks on a server that is emptied under load',
     await redis.ping(); // connected
     const mesh = await openLoadedMesh({ submitter: server.url, workers: [server.url, server.url], workMs: 20, config: {}, hasOutbox: true });
     await mesh.load({ count, atOnce, at: someTime(), strike: () => empty(redis, mesh.streamPrefix).then(() => {}) });
-    await everyTaskIsDone(mesh, server);
+    await mesh.everyTaskIsDone(server.client(), timeout - 15_000);
     expect(mesh.history.reportedLost.size).toBeGreaterThan(0);
     await until(() => expect(mesh.notices()).toContain('bus.reset'));
   });

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 
 import { TaskOutbox, type ExecuteTask, type TaskClient } from '../../src/index.ts';
 import { agent, clock, createId, freshPrefix, openClient, openRedisBus, until } from './mesh.ts';
-import { TaskHistory, type TaskFates } from './task-history.ts';
+import { TaskHistory } from './task-history.ts';
 
 export interface LoadedMeshOptions {
   /** Where the submitter finds its server. */
@@ -27,9 +27,10 @@ export interface LoadedMesh {
   readonly streamPrefix: string;
   /** Types of what all its buses have noticed. */
   notices(): Set<BusNotice['type']>;
-  /** Hands in `count` tasks, `atOnce` at a time; `strike` happens when `at` of them have been accepted, with the rest going on. Resolves when all have been handed in, and the strike is over. */
+  /** Hands in `count` tasks, `atOnce` at a time, each again when it was refused; `strike` happens when `at` of them have been accepted, with the rest going on. Resolves when all have been handed in, and the strike is over. */
   load(options: { count: number; atOnce: number; at: number; strike: () => Promise<void> }): Promise<void>;
-  check(redis: Redis): Promise<TaskFates>;
+  /** Resolves when every task was accepted, and has an outcome that the submitter was told; the history check passes, and nothing is left. */
+  everyTaskIsDone(redis: Redis, timeoutMs?: number): Promise<void>;
 }
 
 const quick: BusConfig = { leaseMs: 1_000, sweepMs: 200, blockMs: 300 };
@@ -67,13 +68,16 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
         while (next < count) {
           const taskId = `t${next}`;
           next += 1;
-          await history.submit(client, { taskId, messageId: taskId, text: taskId, domain: 'eng' });
+          while ((await history.submit(client, { taskId, messageId: taskId, text: taskId, domain: 'eng' })) === undefined) await sleep(clock, 20);
           if (history.accepted.size > at) struck ??= strike();
         }
       };
       await Promise.all(Array.from({ length: atOnce }, submitEach));
       await struck;
     },
-    check: (redis) => history.check(redis, streamPrefix),
+    async everyTaskIsDone(redis, timeoutMs = 45_000) {
+      await until(() => expect([...history.tried].filter((taskId) => !history.accepted.has(taskId) || !history.told.has(taskId))).toEqual([]), timeoutMs);
+      await until(async () => expect((await history.check(redis, streamPrefix)).open.size).toBe(0));
+    },
   };
 }

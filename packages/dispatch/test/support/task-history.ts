@@ -22,6 +22,11 @@ export class TaskHistory {
   /** Outcomes that the submitter was told, by task: ids of their entries, in the order in which they came. */
   readonly told = new Map<string, string[]>();
 
+  /** Tasks of which two outcomes were told. */
+  get toldTwice(): string[] {
+    return [...this.told].filter(([, results]) => results.length > 1).map(([taskId]) => taskId);
+  }
+
   /** Reads results as a submitter does, until the client is closed. */
   async listen(client: TaskClient): Promise<void> {
     await client.onResult(({ taskId }, { msgId }) => {
