@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
+import type { ExecuteTask } from '../src/index.ts';
 import { choices, isChaos } from './support/chaos.ts';
 import { openLoadedMesh } from './support/loaded-mesh.ts';
-import { agent, echo, freshPrefix, openClient, openRedisBus, redisUrl, until } from './support/mesh.ts';
+import { agent, freshPrefix, gate, openClient, openRedisBus, redisUrl, until } from './support/mesh.ts';
 import { promote, replicatedServers, replicates, restartAsReplica, strictServer } from './support/replicated-servers.ts';
 import { proxyTo } from './support/servers.ts';
 import { TaskHistory } from './support/task-history.ts';
@@ -87,5 +88,34 @@ describe.skipIf(redisUrl === '')('a replica that was sent nothing yet, though it
     await until(isUnsafe); // now the other one is missing
     await restartAsReplica(primary, replica.port);
     await until(isHealthy);
+  });
+});
+
+describe.skipIf(redisUrl === '')('a worker of the strict class that waits for a replica', { timeout }, () => {
+  // D6: its sign of life waited behind the question for the replicas, and so live work was taken over.
+  it('keeps what it works on meanwhile', async () => {
+    const { primary, link } = await replicatedServers();
+    const streamPrefix = freshPrefix();
+    const open = () => openRedisBus({ url: primary.url, streamPrefix, durability: 'strict', leaseMs: 600, sweepMs: 100, socketTimeoutMs: 5_000 });
+    const [bus, otherBus] = [open(), open()];
+    const history = new TaskHistory();
+    const gates = { short: gate(), long: gate() };
+    const began: string[] = [];
+    const held: ExecuteTask = async function* (prompt) {
+      began.push(prompt);
+      await gates[prompt as keyof typeof gates].opened;
+      yield { kind: 'output', data: prompt };
+    };
+    const worker = await agent(bus, held, { identity: 'worker', concurrency: 2 });
+    for (const taskId of ['short', 'long']) await history.submit(openClient(bus), task(taskId));
+    await until(() => expect(began).toHaveLength(2));
+    await agent(otherBus, held, { identity: 'other', concurrency: 2 });
+    link.fault = 'half-open';
+    gates.short.open();
+    await until(() => expect(bus.notices.map(({ type }) => type)).toContain('bus.unconfirmed')); // several leases later
+    gates.long.open();
+    await until(() => expect(worker.results).toMatchObject([{ taskId: 'short', attempts: 1 }, { taskId: 'long', attempts: 1 }]));
+    expect(began).toHaveLength(2);
+    await history.check(primary.client(), streamPrefix);
   });
 });

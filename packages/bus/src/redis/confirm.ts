@@ -10,6 +10,11 @@ export interface Confirmed {
   readonly problem: BusUnconfirmedError | undefined;
 }
 
+/** Whether what is written waits for replicas, and what comes behind it on its connection as well. */
+export function asksReplicas({ durability, confirmingReplicas }: BusSettings): boolean {
+  return durability === 'strict' && confirmingReplicas > 0;
+}
+
 /** Runs a script, and in the strict class waits until enough replicas have what it wrote, half the time of a command or `waitMs`; the script and the question travel together. */
 export async function runConfirmed(
   connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], options: { waitMs?: number } = {},

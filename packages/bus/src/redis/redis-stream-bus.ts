@@ -9,7 +9,7 @@ import type {
 import { notifier } from '../notifier.ts';
 import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
-import { runConfirmed } from './confirm.ts';
+import { asksReplicas, runConfirmed } from './confirm.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import { type RedisConnection, type Reply } from './redis-connection.ts';
@@ -68,6 +68,7 @@ export class RedisStreamBus implements MessageBus {
     };
     this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect }, this.settings);
     this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
+    const leases = asksReplicas(this.settings) ? this.#pool.open('leases', (run) => assertServer(run, this.settings)) : this.#commands;
     this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId, clock, (stream) => notify({ type: 'bus.forgot', stream }));
     const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
     this.#settlements = new RedisSettlements(
@@ -75,7 +76,7 @@ export class RedisStreamBus implements MessageBus {
       { name: consumerName, busId },
     );
     this.#consumer = new RedisConsumer(
-      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, pool: this.#pool, settlements: this.#settlements, notify },
+      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, leases, pool: this.#pool, settlements: this.#settlements, notify },
       { name: consumerName, busId },
     );
   }
@@ -258,8 +259,8 @@ export class RedisStreamBus implements MessageBus {
 
   /** Strict class: writes something and asks who has it, for a replica whose link is up need not have been sent anything yet. In a cluster each node would have to be asked. */
   async #unconfirmed(details: Record<string, unknown>): Promise<string | undefined> {
-    const { durability, confirmingReplicas, cluster } = this.settings;
-    if (durability !== 'strict' || confirmingReplicas === 0 || cluster !== undefined) return undefined;
+    const { confirmingReplicas, cluster } = this.settings;
+    if (!asksReplicas(this.settings) || cluster !== undefined) return undefined;
     const { problem } = await runConfirmed(this.#commands, this.settings, '', probeScript, [this.#names.probe], [probeMs], { waitMs: probeMs });
     details['confirmed'] = problem === undefined;
     return problem === undefined ? undefined : `fewer than ${confirmingReplicas} replicas confirm what is written: nothing can be published in the strict class until they do`;
