@@ -51,23 +51,27 @@ export class RedisPublisher {
     this.#onForgotten = onForgotten;
   }
 
-  async publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
-    const dedupId = options.dedupId ?? '';
+  /** @throws InvalidInputError at once, the rest by the promise */
+  publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
     assertPublishOptions(options);
-    const reply = await this.#batcher(stream).add({
+    return this.#batcher(stream).add({
       payload: payloadText(payload),
       msgType: options.msgType ?? 'task',
-      dedupId,
+      dedupId: options.dedupId ?? '',
       maxLength: options.maxLength ?? this.#settings.maxLength,
       trimsUnread: options.whileUnread === 'trim',
     });
+  }
+
+  /** What the script says of a message: its id, or why it has none. */
+  #answered(stream: string, dedupId: string, reply: string): string | Error {
     switch (reply[0]) {
       case '=':
         return reply.slice(1);
       case '!':
-        throw new BusConflictError(stream, dedupId, reply.slice(1));
+        return new BusConflictError(stream, dedupId, reply.slice(1));
       case '~':
-        throw new BusFullError(stream, `${this.#settings.maxBacklog} messages are not acknowledged yet`);
+        return new BusFullError(stream, `${this.#settings.maxBacklog} messages are not acknowledged yet`);
       default:
         return reply;
     }
@@ -106,7 +110,7 @@ export class RedisPublisher {
     return known.batcher;
   }
 
-  async #send(stream: string, items: Outgoing[], lane: number, last: LastBatch[]): Promise<string[]> {
+  async #send(stream: string, items: Outgoing[], lane: number, last: LastBatch[]): Promise<(string | Error)[]> {
     const number = String((this.#batches += 1));
     const before = last[lane];
     delete last[lane]; // whether this one arrives is not known until it is acknowledged
@@ -135,7 +139,7 @@ export class RedisPublisher {
       });
       last[lane] = { number, at: this.#clock.monotonic() };
       if (hasForgotten === '1') this.#onForgotten(stream);
-      return replies;
+      return replies.map((reply, index) => this.#answered(stream, items[index]?.dedupId ?? '', reply));
     } catch (error) {
       throw serverRefused(stream, error);
     }

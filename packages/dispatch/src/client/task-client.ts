@@ -64,6 +64,8 @@ export class TaskClient {
   #recovery: { at: number; timer: Timer } | undefined;
   #isClosed = false;
   readonly #readers = new Set<ResultReader>();
+  /** The time as it was written last. */
+  #written = { ms: Number.NaN, text: '' };
   /** Open tasks that the bus says are settled, and when it first did, monotonic. */
   readonly #settledAt = new Map<string, number>();
 
@@ -76,8 +78,15 @@ export class TaskClient {
   /** A complete task: what a caller left out is filled in. @throws InvalidInputError, or zod's error, for what does not fit */
   complete(task: NewTask): TaskPayload {
     const payload = completeTaskPayload({ ...task, taskId: task.taskId ?? this.#deps.createId().replaceAll('-', '') });
-    if (payload.dispatchedAt === '') payload.dispatchedAt = new Date(this.#deps.clock.now()).toISOString();
+    if (payload.dispatchedAt === '') payload.dispatchedAt = this.#now();
     return payload;
+  }
+
+  /** ISO 8601; many tasks are handed in within one millisecond. */
+  #now(): string {
+    const ms = this.#deps.clock.now();
+    if (ms !== this.#written.ms) this.#written = { ms, text: new Date(ms).toISOString() };
+    return this.#written.text;
   }
 
   /** The stream of a task for this destination. @throws InvalidInputError for names that can not be */
@@ -101,10 +110,13 @@ export class TaskClient {
     if (outbox !== undefined && outbox.find(taskId) === undefined) await outbox.submitted(given);
     // The same task, handed in again with another time or context: the first stands, here and on the bus.
     const first = outbox?.find(taskId) ?? given;
-    const msgId = await bus.publish(first.stream, first.payload, { dedupId: taskId }).catch((error: unknown) => {
-      if (error instanceof BusConflictError) return error.msgId;
-      throw error;
-    });
+    let msgId: string;
+    try {
+      msgId = await bus.publish(first.stream, first.payload, { dedupId: taskId });
+    } catch (error) {
+      if (!(error instanceof BusConflictError)) throw error;
+      msgId = error.msgId;
+    }
     outbox?.accepted(taskId, msgId);
     return { taskId, stream: first.stream, msgId };
   }
