@@ -5,7 +5,7 @@ import type { Clock } from '@cortex-runtime/core';
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusError, BusFullError } from '../errors.ts';
-import type { PublishOptions, RestoredMessage } from '../message-bus.ts';
+import type { NewMessage, PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { runOrThrow } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
@@ -54,13 +54,22 @@ export class RedisPublisher {
   /** @throws InvalidInputError at once, the rest by the promise */
   publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
     assertPublishOptions(options);
-    return this.#batcher(stream).add({
+    return this.#batcher(stream).add(this.#outgoing(payload, options));
+  }
+
+  /** @returns of each its id, or why it has none */
+  publishAll(stream: string, messages: readonly NewMessage[]): Promise<(string | Error)[]> {
+    return this.#batcher(stream).addAll(messages.map((message) => this.#outgoing(message.payload, message)));
+  }
+
+  #outgoing(payload: Uint8Array | string, options: PublishOptions): Outgoing {
+    return {
       payload: payloadText(payload),
       msgType: options.msgType ?? 'task',
       dedupId: options.dedupId ?? '',
       maxLength: options.maxLength ?? this.#settings.maxLength,
       trimsUnread: options.whileUnread === 'trim',
-    });
+    };
   }
 
   /** What the script says of a message: its id, or why it has none. */
@@ -132,11 +141,12 @@ export class RedisPublisher {
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
       const head = [maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', isRemembered ? before.number : ''];
-      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => (await runOrThrow(this.#connection, this.#settings, stream, publishScript, keys, [number, attempt, ...head, ...args])) as string[]);
-      const [hasForgotten, ...replies] = await publish().catch((error: unknown) => {
+      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => (await runOrThrow(this.#connection, this.#settings, stream, publishScript, keys, [number, attempt, ...head, ...args])) as string);
+      const words = await publish().catch((error: unknown) => {
         if (!isFull(error)) throw error;
         return publish(); // what was refused has made room, where there was any to make
       });
+      const [hasForgotten, ...replies] = words.split(' ');
       last[lane] = { number, at: this.#clock.monotonic() };
       if (hasForgotten === '1') this.#onForgotten(stream);
       return replies.map((reply, index) => this.#answered(stream, items[index]?.dedupId ?? '', reply));
