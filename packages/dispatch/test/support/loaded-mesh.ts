@@ -5,7 +5,7 @@ import { InMemoryJournal } from '@cortex-runtime/journal';
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
 
-import { TaskOutbox, type ExecuteTask, type TaskClient } from '../../src/index.ts';
+import { RESULTS_STREAM, TaskOutbox, type ExecuteTask, type TaskClient } from '../../src/index.ts';
 import { agent, clock, createId, freshPrefix, openClient, openRedisBus, until } from './mesh.ts';
 import { TaskHistory } from './task-history.ts';
 
@@ -76,7 +76,14 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
       await struck;
     },
     async everyTaskIsDone(redis, timeoutMs = 45_000) {
-      await until(() => expect([...history.tried].filter((taskId) => !history.accepted.has(taskId) || !history.told.has(taskId))).toEqual([]), timeoutMs);
+      const missing = () => [...history.tried].filter((taskId) => !history.accepted.has(taskId) || !history.told.has(taskId));
+      try {
+        await until(() => expect(missing()).toEqual([]), timeoutMs);
+      } catch {
+        const some = missing().slice(0, 10);
+        const groups = await redis.xinfo('GROUPS', `${streamPrefix}:${RESULTS_STREAM}`);
+        expect.fail(`of ${missing().length} tasks no outcome was told: ${(await Promise.all(some.map((taskId) => TaskHistory.describe(redis, streamPrefix, taskId)))).join('; ')}; groups of the results: ${JSON.stringify(groups)}`);
+      }
       await until(async () => expect((await history.check(redis, streamPrefix)).open.size).toBe(0));
     },
   };

@@ -48,6 +48,12 @@ export class TaskHistory {
     }
   }
 
+  /** What the server has of a task, for people who look for it. */
+  static async describe(redis: Redis, streamPrefix: string, taskId: string): Promise<string> {
+    const { outcomes, open, deadLetters } = await readFates(redis, streamPrefix);
+    return `${taskId}: ${outcomes.get(taskId)?.length ?? 0} outcomes${open.has(taskId) ? ', open' : ''}${deadLetters.has(taskId) ? ', dead letter' : ''}`;
+  }
+
   /** The history check of the test catalogue. */
   async check(redis: Redis, streamPrefix: string): Promise<TaskFates> {
     const fates = await readFates(redis, streamPrefix);
