@@ -22,6 +22,7 @@ import { followScript } from './scripts/follow.lua.ts';
 import { probeScript } from './scripts/probe.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
+import type { SettlementHost } from './settling.ts';
 
 export interface RedisBusDependencies {
   clock: Clock;
@@ -70,7 +71,14 @@ export class RedisStreamBus implements MessageBus {
     this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
     const leases = asksReplicas(this.settings) ? this.#pool.open('leases', (run) => assertServer(run, this.settings)) : this.#commands;
     this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId, clock, (stream) => notify({ type: 'bus.forgot', stream }));
-    const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
+    const host: SettlementHost = {
+      notify,
+      returned: (stream, group, delayMs) => this.#consumer.returned(stream, group, delayMs),
+      refused: (stream, group, msgId) => {
+        notify({ type: 'bus.lease_lost', stream, group, msgId });
+        this.#consumer.lostReply([stream], group);
+      },
+    };
     this.#settlements = new RedisSettlements(
       { connection: this.#commands, settings: this.settings, names: this.#names, publisher: this.#publisher, host },
       { name: consumerName, busId },

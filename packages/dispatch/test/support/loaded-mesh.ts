@@ -56,7 +56,7 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
     buses.push(own);
     await agent(own, work, { identity: `worker-${index}`, concurrency: 8, resultsKept: 20_000 });
   }
-  await history.submit(client, { taskId: 'first', messageId: 'first', text: 'first', domain: 'eng' });
+  while ((await history.submit(client, { taskId: 'first', messageId: 'first', text: 'first', domain: 'eng' })) === undefined) await sleep(clock, 20);
   await until(() => expect([...history.told.keys()]).toEqual(['first'])); // somebody reads, and what is struck is struck at work
   return {
     history, client, streamPrefix,
