@@ -67,6 +67,26 @@ describe.skipIf(redisUrl === '')('a submitter with an outbox', { timeout: 30_000
     await until(() => expect(consumer.results).toMatchObject([{ taskId: 'a' }]));
   });
 
+  // A look through thousands takes seconds: what it knew of the last ones was old by then.
+  it('goes by what it knows when it comes to a task, and not when it began to look', async () => {
+    const { server, bus, client, outbox, lost } = await submitter();
+    for (let index = 0; index < 64; index += 1) await client.submit(task(`t${index}`));
+    for (const taskId of ['accepted meanwhile', 'over meanwhile']) await outbox.submitted({ taskId, stream: 'tasks:eng', payload: JSON.stringify({ task_id: taskId, message_id: taskId, text: taskId, domain: 'eng' }) });
+    const meanwhile = gate();
+    const restore = bus.restore.bind(bus);
+    bus.restore = async (...of) => {
+      await meanwhile.opened;
+      return restore(...of);
+    };
+    const looking = client.recover();
+    const { msgId } = await client.submit(task('accepted meanwhile'));
+    outbox.closed('over meanwhile');
+    await server.client().flushall();
+    meanwhile.open();
+    expect(await looking).toEqual([...Array.from({ length: 64 }, (_, index) => `t${index}`), 'accepted meanwhile']);
+    expect(lost.at(-1)).toEqual({ taskId: 'accepted meanwhile', msgId });
+  });
+
   it('keeps a task until somebody has seen its outcome: the server may lose that too', async () => {
     const { server, bus, client, lost, open } = await submitter();
     const consumer = await agent(bus, echo);

@@ -275,7 +275,7 @@ export class TaskClient {
     const open = outbox.open();
     for (let from = 0; from < open.length; from += recoveredAtOnce) {
       const some = open.slice(from, from + recoveredAtOnce);
-      const isAnew = await Promise.all(some.map((task) => this.#recover(outbox, task)));
+      const isAnew = await Promise.all(some.map(({ taskId }) => this.#recover(outbox, taskId)));
       anew.push(...some.filter((_, index) => isAnew[index]).map(({ taskId }) => taskId));
     }
     if (this.#settledAt.size > 0) this.#recoverLater(settledForMs);
@@ -283,9 +283,12 @@ export class TaskClient {
     return anew;
   }
 
-  async #recover(outbox: TaskOutbox, task: OutboxTask): Promise<boolean> {
+  async #recover(outbox: TaskOutbox, taskId: string): Promise<boolean> {
     const { bus, clock, onLost } = this.#deps;
-    const { taskId, stream, payload, msgId: lostId, cancelled } = task;
+    // As it is now: a look through many tasks takes a while, in which some are accepted, and others have their outcome.
+    const task = outbox.find(taskId);
+    if (task === undefined) return false;
+    const { stream, payload, msgId: lostId, cancelled } = task;
     const { msgId, outcome } = await bus.restore(stream, taskId, payload).catch(async (error: unknown): Promise<RestoredMessage> => {
       if (!(error instanceof BusConflictError)) throw error;
       // Somebody else was first with another task under this id: it is theirs to keep.
