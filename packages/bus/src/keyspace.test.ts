@@ -54,7 +54,7 @@ describe('Keyspace', () => {
     for (const id of [undefined, 'personal', 'Personal', ' PERSONAL ']) expect(new Keyspace(id).streamPrefix).toBe('cortex');
   });
 
-  // E17: a blank id fell back to the fleet; an id with a colon reached into other keys.
+  // Weakness 24 (E17): a blank id fell back to the fleet; an id with a colon reached into other keys.
   it('refuses ids that would reach into the keys of others', () => {
     for (const id of ['', ' ', 'a:b', '*', 'tasks', 'tasks:agent', 'results', 'a b', 'x'.repeat(64), '-a', 'caf\u00e9', 'a{b}', 'bus']) expect(() => new Keyspace(id)).toThrow(InvalidInputError);
   });

@@ -4,7 +4,7 @@ import { freshPrefix, openBus, rawClient, redisUrl, take, takeTexts, until } fro
 
 /** Failures that were reproduced in an earlier runtime (E…: its experiments), on a Redis that works. */
 describe.skipIf(redisUrl === '')('messages on Redis', () => {
-  // E2, F1: every publish trimmed the stream to 1,000 entries, delivered or not.
+  // Weakness 1 (E2), F1, D11: every publish trimmed the stream to 1,000 entries, delivered or not.
   it('a backlog of 5,000 that nobody reads yet is delivered whole', async () => {
     const bus = openBus({ url: redisUrl, streamPrefix: freshPrefix() });
     const numbers = Array.from({ length: 5_000 }, (_, index) => String(index));
@@ -12,7 +12,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     expect(await takeTexts(bus.subscribe('tasks:eng', { maxInFlight: 200 }), 5_000)).toEqual(numbers);
   });
 
-  // E14, E14b: one page of 100 was recovered, once.
+  // Weakness 3 (E14, E14b): one page of 100 was recovered, once.
   it('everything that a dead consumer has left is taken over, however much it is', async () => {
     const streamPrefix = freshPrefix();
     const raw = rawClient();
@@ -26,7 +26,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     expect((await bus.inspect('s')).groups[0]?.pending).toBe(0);
   });
 
-  // E14c: reclaimed entries came twice to subscribers that acknowledge late.
+  // Weakness 14 (E14c): reclaimed entries came twice to subscribers that acknowledge late.
   it('what is taken over comes once to a subscriber that acknowledges late', async () => {
     const streamPrefix = freshPrefix();
     const raw = rawClient();
@@ -44,7 +44,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     await Promise.all(held.map((delivery) => delivery.ack()));
   });
 
-  // E10: two replicas of one identity read each other's pending work, because they had one consumer name.
+  // Weakness 11 (E10): two replicas of one identity read each other's pending work, because they had one consumer name.
   it('two processes of one identity do not see each other\'s work', async () => {
     const config = { url: redisUrl, streamPrefix: freshPrefix() };
     const [one, two] = [openBus(config, 'forge'), openBus(config, 'forge')];
@@ -58,7 +58,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     await held.ack();
   });
 
-  // E11, E11b: a task that ran longer than claim_idle_ms was given to a second agent while the first worked.
+  // Weakness 10 (E11, E11b): a task that ran longer than claim_idle_ms was given to a second agent while the first worked.
   it('work under way is never taken over, however long it takes', async () => {
     const config = { url: redisUrl, streamPrefix: freshPrefix(), leaseMs: 150, claimIdleMs: 200, sweepMs: 20 };
     const [one, two] = [openBus(config), openBus(config)];
@@ -94,7 +94,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     await held.ack();
   });
 
-  // E15: a message that killed its consumer was delivered for ever.
+  // Weakness 15 (E15): a message that killed its consumer was delivered for ever.
   it('a message whose consumers die becomes a dead letter after its retries', async () => {
     const config = { url: redisUrl, streamPrefix: freshPrefix(), claimIdleMs: 100, leaseMs: 100, sweepMs: 20, maxRetries: 2 };
     const bus = openBus(config);
@@ -119,7 +119,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     expect(letter?.errors.join()).toContain('stopped without settling');
   });
 
-  // E3: entries that could not be parsed were acknowledged away.
+  // Weakness 4 (E3): entries that could not be parsed were acknowledged away.
   it('an entry that is no message goes to the dead letters, and the rest is delivered', async () => {
     const streamPrefix = freshPrefix();
     const bus = openBus({ url: redisUrl, streamPrefix });
@@ -134,7 +134,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     expect(letter?.errors[0]).toContain('no payload field');
   });
 
-  // F1, D11: entries that somebody trimmed while they were pending vanished without a word.
+  // Weakness 1, F1, D11: entries that somebody trimmed while they were pending vanished without a word.
   it('pending messages that somebody trims are reported by id', async () => {
     const config = { url: redisUrl, streamPrefix: freshPrefix(), claimIdleMs: 100, leaseMs: 100, sweepMs: 20 };
     const bus = openBus(config);
@@ -152,7 +152,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
     expect(lost.toSorted()).toEqual(ids.slice(0, 3));
   });
 
-  // E40, E16: 200 publishes at once, or 21 subscriptions, used up the connections.
+  // Weakness 22 (E40, E16): 200 publishes at once, or 21 subscriptions, used up the connections.
   it('hundreds of publishes and subscriptions share a few connections', async () => {
     const bus = openBus({ url: redisUrl, streamPrefix: freshPrefix(), maxConnections: 4 });
     const streams = Array.from({ length: 100 }, (_, index) => `agent-${index}`);

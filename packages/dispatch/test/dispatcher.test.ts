@@ -26,7 +26,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect(await route({ metadata: {} })).toBeUndefined(); // the domain is then personal
   });
 
-  // E36: "@forge" and "Forge" were not found.
+  // Weakness 36 (E36): "@forge" and "Forge" were not found.
   test('knows an agent by its mention as people write it', async () => {
     const { dispatcher, presence } = await conductor(buses[kind]()(), []);
     await presence.join({ name: 'Forge' });
@@ -43,7 +43,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect(await dispatcher.dispatch(message('now'))).toMatchObject({ agent: 'forge', rule: 'domain' });
   });
 
-  // 13: a message dispatched twice became two tasks.
+  // Weakness 13: a message dispatched twice became two tasks.
   test('a message is dispatched once, however often and by whomever', async () => {
     const open = buses[kind]();
     const tracker = new InMemoryResponseTracker({ clock });
@@ -59,7 +59,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect((await open().inspect('tasks:eng')).length).toBe(1);
   });
 
-  // 13: the claim came after the publish. Here it is before it, so a conductor that dies in between must lose nothing.
+  // Weakness 13: the claim came after the publish. Here it is before it, so a conductor that dies in between must lose nothing.
   test('a message that was claimed by a conductor that died is dispatched by whoever gets it again', async () => {
     const open = buses[kind]();
     const tracker = new InMemoryResponseTracker({ clock });
@@ -73,7 +73,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect((await open().inspect('tasks:eng')).length).toBe(1);
   });
 
-  // 24 (E36): the domain "agent:forge" reached an agent's private stream.
+  // Weakness 24 (E36): the domain "agent:forge" reached an agent's private stream.
   test('a domain can not name the stream of an agent', async () => {
     const { dispatcher, presence } = await conductor(buses[kind]()(), []);
     await presence.join({ name: 'x', domains: ['eng'], primaryFor: ['eng'] });
@@ -84,7 +84,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     await expect(dispatcher.dispatch(message('hi', { metadata: { domain: 7 } }))).rejects.toBeInstanceOf(InvalidInputError);
   });
 
-  // 28 (E36): what a caller said of itself won over what the runtime knew.
+  // Weakness 28 (E36): what a caller said of itself won over what the runtime knew.
   test('what the runtime knows of a message is not overridden by what the message says', async () => {
     const open = buses[kind]();
     const seen: TaskContext[] = [];

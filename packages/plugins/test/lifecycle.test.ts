@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { environmentCredentials, PluginHealthStatus, type CredentialBroker, type ServicePlugin } from '../src/index.ts';
 import { codeOf, gate, rig, settle, shopPlugin } from './registry-rig.ts';
 
-// Failure 33: concurrent first use, transient setup errors, two plugins of one name, failing teardown.
+// Weakness 33 (E25, E26): concurrent first use, transient setup errors, two plugins of one name, failing teardown.
 describe('setup of a plugin', () => {
   it('happens once, however many calls are the first', async () => {
     const { registry } = rig();

@@ -4,7 +4,7 @@ import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type 
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import type { BusSettings } from '../config/index.ts';
-import { BusClosedError, BusConnectionError, BusFullError } from '../errors.ts';
+import { BusClosedError, BusConnectionError, BusError, BusFullError } from '../errors.ts';
 import type { Script } from './script.ts';
 
 export interface ConnectionDependencies {
@@ -86,7 +86,7 @@ export class RedisConnection {
    * Repeats `work` through lost connections, restarts and fail-overs.
    *
    * @param work - `attempt` is 1 the first time; later, an earlier attempt may have been applied
-   * @throws BusConnectionError when `operationTimeoutMs` is over
+   * @throws BusConnectionError when `operationTimeoutMs` is over; BusError with what the server says when it refuses
    */
   async persist<T>(operation: string, work: (attempt: number) => Promise<T>): Promise<T> {
     const until = this.#deps.clock.monotonic() + this.#settings.operationTimeoutMs;
@@ -96,7 +96,7 @@ export class RedisConnection {
         return await work(attempt);
       } catch (error) {
         if (this.#abort.signal.aborted) throw new BusClosedError('the bus', { cause: error });
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw asBusError(operation, error);
         const waitMs = jitteredBackoffMs(attempt, backoff, this.#deps.random);
         if (this.#deps.clock.monotonic() + waitMs >= until) {
           throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms`, { cause: error });
@@ -186,13 +186,21 @@ export function isPassing(error: unknown): boolean {
   return !('code' in error && typeof error.code === 'string' && error.code.startsWith('BUS_')) && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
+/** What the client reports, as an error of ours: callers know no other. */
+export function asBusError(operation: string, error: unknown): unknown {
+  if (error instanceof BusError || !(error instanceof Error)) return error;
+  if (isPassing(error)) return new BusConnectionError(operation, error.message, { cause: error });
+  return error.name === 'ReplyError' ? new BusError(`the Redis server refused to ${operation} (${error.message})`, { cause: error }) : error;
+}
+
 /** A full or memory-bound server is the caller's to wait for. */
 export function asFull(stream: string, error: unknown): unknown {
   return isFull(error) ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
 }
 
 export function isFull(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('OOM');
+  if (!(error instanceof Error)) return false;
+  return error.message.startsWith('OOM') || isFull(error.cause);
 }
 
 function openClient(settings: BusSettings): Client {

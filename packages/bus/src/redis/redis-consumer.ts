@@ -9,7 +9,7 @@ import { decodeEntry, type Entry } from './entry-codec.ts';
 import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
 import { Reclaimer, type Reclaim } from './reclaimer.ts';
-import type { RedisConnection, Reply } from './redis-connection.ts';
+import { asBusError, type RedisConnection, type Reply } from './redis-connection.ts';
 import type { RedisNames } from './redis-names.ts';
 import type { RedisSettlements } from './redis-settlements.ts';
 import { ReturnedWork } from './returned-work.ts';
@@ -179,7 +179,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   failed(group: string, error: unknown): void {
-    for (const subscription of this.#subscriptions) if (subscription.group === group) subscription.fail(error);
+    for (const subscription of this.#subscriptions) if (subscription.group === group) subscription.fail(asBusError(`read as ${group}`, error));
   }
 
   async unblock(clientId: number): Promise<void> {

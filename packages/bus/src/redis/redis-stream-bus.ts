@@ -11,7 +11,7 @@ import { assertFollowUp } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
-import { type RedisConnection, type Reply } from './redis-connection.ts';
+import { asBusError, asFull, type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
 import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
@@ -85,7 +85,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
     assertGroupName('group', group);
-    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0');
+    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0').catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async removeGroup(stream: string, group: string): Promise<boolean> {
@@ -106,7 +108,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
     const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
-    return this.#consumer.readOnce(list, group, consumer, count, blockMs);
+    return this.#consumer.readOnce(list, group, consumer, count, blockMs).catch((error: unknown) => {
+      throw asBusError(`read ${list.join(', ')}`, error);
+    });
   }
 
   async ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number> {
@@ -147,7 +151,9 @@ export class RedisStreamBus implements MessageBus {
     assertStreamName(stream);
     const ids = typeof deadLetterIds === 'string' ? [deadLetterIds] : deadLetterIds;
     // Repeating it is safe: what was moved is no longer among the dead letters. Only the ids of that part are then not given.
-    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]);
+    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]).catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async inspect(stream: string): Promise<StreamStatus> {

@@ -51,14 +51,14 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.find({ ...key, threadId: 'other' })).toBeUndefined();
     });
 
-    // mesh-runtime section 9, row 30
+    // Weakness 30
     promise('keeps apart what differs in channel, domain or thread, also when the parts run together', async (store) => {
       const keys = [{}, { channel: 'mail' }, { domain: 'ops' }, { threadId: 't-2' }, { channel: 'slack:eng', threadId: 't' }, { channel: 'slack', threadId: 'eng:t' }, { threadId: 'T-1' }] as const;
       for (const each of keys) expect((await store.create(fresh(each))).isNew).toBe(true);
       expect(new Set((await store.list()).map(({ sessionId }) => sessionId)).size).toBe(keys.length);
     });
 
-    // mesh-runtime section 9, row 29 (E30)
+    // Weakness 29 (E30)
     promise('makes one session when many create it at once, and tells all of them which', async (store) => {
       const results = await Promise.all(Array.from({ length: 12 }, () => store.create(fresh())));
       expect(results.filter(({ isNew }) => isNew)).toHaveLength(1);
@@ -66,7 +66,7 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.list()).toHaveLength(1);
     });
 
-    // mesh-runtime section 9, row 29 (E31)
+    // Weakness 29 (E31)
     promise('lets exactly one of many commit onto a revision, with all of its messages', async (store) => {
       const { session } = await store.create(fresh());
       const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => store.commit(next(session, [{ ...message(1), messageId: `w-${index}-1` }, { ...message(2), messageId: `w-${index}-2` }]), [{ ...message(1), messageId: `w-${index}-1` }, { ...message(2), messageId: `w-${index}-2` }])));
@@ -131,7 +131,7 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.search(session.sessionId, 'zeppelin')).toEqual([]);
     });
 
-    // mesh-runtime section 6 and E34: there, a closed session was given out again
+    // Weakness 36 (E34): there, a closed session was given out again
     promise('makes a new session for the key of a closed one, once, and keeps both', async (store) => {
       const { session: first } = await store.create(fresh());
       await store.commit(next(first, [message(1)], { state: SessionState.CLOSED }), [message(1)]);
