@@ -9,11 +9,11 @@ type Plain = { [Name in keyof Keyspace]: Keyspace[Name] extends string ? Name : 
 
 const builders = [
   'tasksDomainStream', 'tasksAgentStream', 'respondedKey', 'threadAgentKey', 'domainRecentKey', 'meshKey', 'meshSkillKey', 'meshSyncStream', 'workspaceThreadKey', 'workspaceBranchKey', 'planKey', 'planStatusKey',
-  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream', 'channelStream', 'topicStream',
+  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream', 'vaultKey', 'ciReservedKey', 'tenantAdminsKey', 'channelStream', 'topicStream',
 ] as const satisfies readonly OneArgument[];
 const keys = [
   'resultsStream', 'eventsStream', 'meshSyncResultsStream', 'outcomesStream', 'outcomeCollectorCursor', 'plansAllSet', 'plansActiveSet', 'scheduleConfigChanged', 'schedulerLivenessKey', 'schedulerLeaderLeaseKey', 'heartbeatStream',
-  'fleetUpdateResultsStream', 'agentsKey', 'acceptedStream',
+  'fleetUpdateResultsStream', 'vaultLockKey', 'lightLlmProviderKey', 'idleDispatchKey', 'agentsKey', 'acceptedStream',
 ] as const satisfies readonly Plain[];
 
 const awkward = fc.constantFrom('all', 'active', 'decision', 'results', 'agent', 'status', 'skill', 'typed', 'sync', 'recent', 'urgent', 'normal', 'agent:forge', 'x:status', 'tasks', 'eng', 'forge', 'skill:x', 'typed:people:x', 'sync:forge', 'a', '-', '..', '');
@@ -67,6 +67,20 @@ describe('Keyspace', () => {
     expect(() => fleet.tasksDomainStream('agent', 'high')).toThrow(InvalidInputError);
     expect(() => fleet.tasksDomainStream('eng', 'a:b')).toThrow(InvalidInputError);
     expect(() => fleet.meshKey('typed:people:ada')).toThrow(InvalidInputError);
+  });
+
+  // Weakness 25: these were the same for all organisations.
+  it('gives every organisation keys of its own, also for heartbeats, agents, approvals, configurations, secrets and updates', () => {
+    const [fleet, acme] = [new Keyspace(), new Keyspace('acme')];
+    const ofEach = (space: Keyspace) => [
+      ...keys.map((name) => space[name]), ...builders.map((name) => space[name]('x')), space.meshTypedKey('people', 'x'), space.tenantUserKey('t', 'u'),
+      space.approvalPrefix, space.respondedPrefix, space.sessionPrefix, space.meshPrefix, space.meshSkillPrefix, space.meshTypedPrefix, space.workspaceThreadPrefix, space.plansPrefix, space.schedulePrefix,
+    ];
+    expect(ofEach(acme)).toEqual(ofEach(fleet).map((key) => key.replace(/^cortex:/, 'cortex:acme:')));
+    expect(acme.heartbeatStream).toBe('cortex:acme:heartbeat');
+    expect(fleet.vaultKey('OPENAI_API_KEY')).toBe('cortex:vault:OPENAI_API_KEY');
+    expect(fleet.tenantUserKey('acme', 'U1')).toBe('cortex:tenant:acme:users:U1');
+    expect(() => fleet.vaultKey('lock')).toThrow(InvalidInputError);
   });
 
   // Weakness 24: no two builders, arguments or organisations may meet in one key.
