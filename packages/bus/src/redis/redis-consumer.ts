@@ -216,9 +216,10 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   async touch(): Promise<void> {
     const { clock, settings, names, commands } = this.#deps;
     const now = clock.monotonic();
+    const everyMs = Math.min(settings.claimIdleMs, settings.dedupWindowMs) / 3;
     for (const subscription of this.#subscriptions) {
       for (const [stream, deliveries] of subscription.inFlight) {
-        const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= settings.claimIdleMs / 3 && !delivery.isSettling);
+        const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= everyMs && !delivery.isSettling);
         if (old.length === 0) continue;
         const keys = [names.stream(stream), ...old.flatMap(({ dedupDigest }) => (dedupDigest === undefined ? [] : [names.dedup(stream, dedupDigest)]))];
         const args = [subscription.group, this.#name, settings.dedupWindowMs, ...old.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
@@ -292,8 +293,9 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       return;
     }
     const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount, history);
-    delivery.renewedAt = this.#deps.clock.monotonic();
     delivery.dedupDigest = entry.dedupDigest;
+    // A message that has waited for long may be about to lose its deduplication id: that is kept from the next look on.
+    delivery.renewedAt = entry.dedupDigest === undefined ? this.#deps.clock.monotonic() : Number.NEGATIVE_INFINITY;
     if (history?.isSuspect === true) this.#suspected = delivery;
     subscription.offer(delivery);
   }
