@@ -28,6 +28,27 @@ describe.skipIf(redisUrl === '')('a task whose result finds no place', { timeout
   });
 });
 
+describe.skipIf(redisUrl === '')('tasks whose group of agents is removed from Redis', { timeout: 30_000 }, () => {
+  // Weakness 15 (E45): all that had been answered, and was still on the stream, was answered again.
+  it('are not worked on again when they have their outcome', async () => {
+    const streamPrefix = freshPrefix();
+    const bus = openRedisBus({ streamPrefix });
+    const began: string[] = [];
+    await agent(bus, async function* (prompt) {
+      began.push(prompt);
+      yield { kind: 'output', data: prompt };
+    }, { concurrency: 5 });
+    const client = openClient(bus);
+    const before = Array.from({ length: 50 }, (_, index) => `before-${index}`);
+    for (const submitted of await Promise.all(before.map((taskId) => client.submit(task(taskId))))) await client.waitFor(submitted);
+    await rawClient().xgroup('DESTROY', `${streamPrefix}:tasks:eng`, 'cortex-agents');
+    expect(await client.waitFor(await client.submit(task('after')))).toMatchObject({ status: 'success', attempts: 1 });
+    await until(async () => expect((await bus.inspect('tasks:eng')).groups[0]).toMatchObject({ pending: 0, waiting: 0 }));
+    expect(began.toSorted()).toEqual([...before, 'after'].toSorted());
+    expect((await bus.inspect('results')).length).toBe(51);
+  });
+});
+
 describe.each(['memory', 'Redis'] as const)('an agent over %s whose journal has failed', (kind) => {
   const test = it.skipIf(kind === 'Redis' && redisUrl === '');
 

@@ -10,7 +10,7 @@ import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
 import { Reclaimer, type Reclaim } from './reclaimer.ts';
 import { asBusError, type RedisConnection, type Reply } from './redis-connection.ts';
-import type { RedisNames } from './redis-names.ts';
+import { followUpsOfMs, parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
 import type { RedisSettlements } from './redis-settlements.ts';
 import { ReturnedWork } from './returned-work.ts';
 import { SingleReads } from './single-reads.ts';
@@ -31,6 +31,9 @@ export interface ConsumerDependencies {
   settlements: RedisSettlements;
   notify(notice: BusNotice): void;
 }
+
+/** Entries of a stream that are looked at when its group was lost: the server does nothing else meanwhile. Acknowledged ones are rarely more. */
+const entriesOfLostGroup = 10_000;
 
 /** Everything that one process reads: its subscriptions, the readers that feed them, and the leases. */
 export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
@@ -149,8 +152,19 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     return commands.persist(`make the group ${group} on ${stream}`, async () => (await commands.script(makeGroupScript, [names.stream(stream)], [group, start])) === 1);
   }
 
+  /** A group that was there, and is gone: what it had settled with a follow-up does not come again. */
+  async remakeGroup(stream: string, group: string): Promise<boolean> {
+    const { commands, names } = this.#deps;
+    const args = [group, '0', names.followUpsPrefix(stream), followUpsOfMs, parkingConsumer, parkedDueMs, entriesOfLostGroup];
+    return commands.persist(`make the group ${group} on ${stream}`, async () => (await commands.script(makeGroupScript, [names.stream(stream)], args)) === 1);
+  }
+
   reset(streams: readonly string[], group: string): void {
-    for (const stream of streams) this.#deps.notify({ type: 'bus.reset', stream, group });
+    for (const stream of streams) {
+      this.#deps.notify({ type: 'bus.reset', stream, group });
+      this.#returnedWork.announce(stream, group);
+      void this.#reclaimReturned(stream, group);
+    }
   }
 
   /** The server may have assigned messages to us in a reply that never came: they are looked for once they are older than any reply can be. */
