@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { freshPrefix, openBus, rawClient, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
 
 /** Failures that were reproduced in an earlier runtime (E…: its experiments), on a Redis that works. */
-describe.skipIf(redisUrl === '')('messages on Redis', () => {
+describe.skipIf(redisUrl === '')('messages on Redis', { timeout: 60_000 }, () => {
   // Weakness 1 (E2), F1, D11: every publish trimmed the stream to 1,000 entries, delivered or not.
   it('a backlog of 5,000 that nobody reads yet is delivered whole', async () => {
     const bus = openBus({ url: redisUrl, streamPrefix: freshPrefix() });
@@ -268,7 +268,7 @@ describe.skipIf(redisUrl === '')('messages on Redis', () => {
 });
 
 /** A client of the Python library: its two fields, its names, its way to read, and nothing else. */
-describe.skipIf(redisUrl === '')('a Redis shared with agents of the Python library', () => {
+describe.skipIf(redisUrl === '')('a Redis shared with agents of the Python library', { timeout: 60_000 }, () => {
   it('reads what they write, under both names of the type', async () => {
     const streamPrefix = freshPrefix();
     const bus = openBus({ url: redisUrl, streamPrefix });
