@@ -31,7 +31,7 @@ export const operations = {
       while (next < count) {
         const at = next;
         next += 500;
-        await Promise.all(Array.from({ length: Math.min(500, count - at) }, (_, index) => client.submit({ messageId: `m${at + index}`, text, domain, senderId: 'u' })));
+        await client.submitAll(Array.from({ length: Math.min(500, count - at) }, (_, index) => ({ messageId: `m${at + index}`, text, domain, senderId: 'u' })));
       }
     };
     await Promise.all([turns(), turns()]);

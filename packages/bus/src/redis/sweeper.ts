@@ -2,7 +2,7 @@ import { describeError, type Clock, type Logger, type Timer } from '@cortex-runt
 
 import type { BusSettings } from '../config/index.ts';
 import { isLeased, type RedisNames } from './redis-names.ts';
-import type { RedisConnection, Reply } from './redis-connection.ts';
+import { isFull, type RedisConnection, type Reply } from './redis-connection.ts';
 import { beatScript } from './scripts/beat.lua.ts';
 
 /** A stream that subscriptions of this process read for a group. */
@@ -107,8 +107,12 @@ export class Sweeper {
 
   async #renew(): Promise<void> {
     this.#beat += 1;
-    await this.#deps.connection.script(beatScript, [this.#deps.names.consumers], [this.#consumer, this.#beat]);
-    await this.#deps.host.touch();
+    const { connection, names, host } = this.#deps;
+    await connection.command(['HSET', names.consumers, this.#consumer, this.#beat]).catch((error: unknown) => {
+      if (!isFull(error)) throw error;
+      return connection.script(beatScript, [names.consumers], [this.#consumer, this.#beat]);
+    });
+    await host.touch();
   }
 
   async #sweepOnce(): Promise<void> {
