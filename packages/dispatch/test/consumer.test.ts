@@ -9,6 +9,7 @@ import { RecordingChannel } from './support/recording-channel.ts';
 describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
   const test = it.skipIf(kind === 'Redis' && redisUrl === '');
 
+  // Weakness 36: pieces were promised, and only the whole was given.
   test('streams its answer, then gives it whole, and says what becomes of the message', async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();
@@ -25,6 +26,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(channel.targets[0]).toMatchObject({ agent: 'forge', threadId: 't', replyId: dispatched?.taskId });
   });
 
+  // Weakness 28: histories and attachments stood in prompts as they were. Weakness 36: there was no `history`, and `resumed` reached nobody.
   test('tells its agent everything about the task', async () => {
     const open = buses[kind]();
     const seen: { prompt: string; context: TaskContext; idempotencyKey: string }[] = [];
@@ -66,6 +68,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(await client.waitFor(task)).toMatchObject({ status: 'success', responseText: 'echo: hi', replyDelivered: false });
   });
 
+  // Weakness 6 (E5b)
   test('a channel whose reactions, pieces and activities fail does no harm', async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();

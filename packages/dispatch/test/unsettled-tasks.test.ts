@@ -7,7 +7,7 @@ import { agent, buses, clock, createId, echo, freshPrefix, openClient, openRedis
 const task = (taskId: string) => ({ taskId, messageId: taskId, text: taskId, domain: 'eng' });
 
 describe.skipIf(redisUrl === '')('a task whose result finds no place', { timeout: 30_000 }, () => {
-  // It stayed with a process that lived, whose lease therefore never ran out, and held a place for good.
+  // Weakness 4: what failed on the way out was acknowledged away. Here it stayed with a process that lived, whose lease therefore never ran out, and held a place for good.
   it('is given back, and holds up nothing', async () => {
     const streamPrefix = freshPrefix();
     const bus = openRedisBus({ streamPrefix });

@@ -194,6 +194,8 @@ describe('SessionManager', () => {
     const { manager } = open();
     await expect(manager.getOrCreate({ ...where, domain: 'nowhere' })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'domain' });
     await expect(manager.getOrCreate({ ...where, threadId: '' })).rejects.toMatchObject({ field: 'threadId' });
+    for (const threadId of ['a\0b', '\ud800', ' ', 'x'.repeat(501)]) await expect(manager.getOrCreate({ ...where, threadId })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'threadId' }); // S5
+    for (const sessionId of ['../../etc/passwd', '.', 'a\0b', 'x'.repeat(300)]) await expect(manager.get(sessionId)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
     await expect(manager.getOrCreate({ channel: 'slack', domain: 'eng' })).rejects.toMatchObject({ field: 'senderId' });
     const { sessionId } = await manager.getOrCreate(where);
     await expect(manager.recordMessage(sessionId, says('x'.repeat(1_000_001)))).rejects.toMatchObject({ field: 'text' });

@@ -58,6 +58,18 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(new Set((await store.list()).map(({ sessionId }) => sessionId)).size).toBe(keys.length);
     });
 
+    // catalogue row S5: names that file systems, key patterns or collations take for one another
+    promise('keeps apart threads whose names look alike, and takes none for a path', async (store) => {
+      const long = 'x'.repeat(299);
+      const names = ['caf\u00e9', 'cafe\u0301', 'Kelvin', '\u212aelvin', 'a', 'A', 'a ', '.', '..', '.hidden', '../../etc/passwd', 'a/b', 'a\\b', 'a:b', 'a*', '{a}', '%2e%2e', 'con', `${long}a`, `${long}b`, '__proto__', '\u{1f980}'];
+      for (const threadId of names) expect(await store.create(fresh({ threadId }))).toMatchObject({ isNew: true, session: { threadId } });
+      const found = await Promise.all(names.map((threadId) => store.find({ ...key, threadId })));
+      expect(found.map((session) => session?.threadId)).toEqual(names);
+      expect(new Set(found.map((session) => session?.sessionId)).size).toBe(names.length);
+      for (const each of found) await store.commit(next(each as Session, [message(1, each?.threadId)]), [message(1, each?.threadId)]);
+      for (const each of found) expect((await store.messages(each?.sessionId ?? '')).map(({ text }) => text)).toEqual([each?.threadId]);
+    });
+
     // Weakness 29 (E30)
     promise('makes one session when many create it at once, and tells all of them which', async (store) => {
       const results = await Promise.all(Array.from({ length: 12 }, () => store.create(fresh())));
