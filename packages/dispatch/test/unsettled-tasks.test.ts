@@ -2,7 +2,7 @@ import { InMemoryJournal } from '@cortex-runtime/journal';
 import { describe, expect, it } from 'vitest';
 
 import { TaskLedger } from '../src/index.ts';
-import { agent, buses, clock, createId, echo, freshPrefix, openClient, openRedisBus, rawClient, redisUrl, until } from './support/mesh.ts';
+import { agent, buses, clock, createId, echo, freshPrefix, gate, openClient, openRedisBus, rawClient, redisUrl, until } from './support/mesh.ts';
 
 const task = (taskId: string) => ({ taskId, messageId: taskId, text: taskId, domain: 'eng' });
 
@@ -46,6 +46,39 @@ describe.skipIf(redisUrl === '')('tasks whose group of agents is removed from Re
     await until(async () => expect((await bus.inspect('tasks:eng')).groups[0]).toMatchObject({ pending: 0, waiting: 0 }));
     expect(began.toSorted()).toEqual([...before, 'after'].toSorted());
     expect((await bus.inspect('results')).length).toBe(51);
+  });
+});
+
+// D16: the same task is one task for as long as it lives, and for the window after that.
+describe.each(['memory', 'Redis'] as const)('a task over %s whose agent takes longer than ids are remembered', (kind) => {
+  const test = it.skipIf(kind === 'Redis' && redisUrl === '');
+
+  test('is the same task until it has its outcome, however often it is handed in', { timeout: 30_000 }, async () => {
+    const open = buses[kind]();
+    const config = { dedupWindowMs: 1_000, leaseMs: 150, sweepMs: 50 };
+    const held = gate();
+    let runs = 0;
+    await agent(open(config), async function* () {
+      runs += 1;
+      await held.opened;
+      yield { kind: 'output', data: `run ${runs}` };
+    });
+    const client = openClient(open(config));
+    const first = await client.submit(task('long'));
+    await until(() => expect(runs).toBe(1));
+    const startedAt = clock.monotonic();
+    while (clock.monotonic() - startedAt < 2_500) {
+      expect((await client.submit(task('long'))).msgId).toBe(first.msgId);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    held.open();
+    expect(await client.waitFor(first)).toMatchObject({ responseText: 'run 1' });
+    expect((await open(config).inspect('tasks:eng')).length).toBe(1);
+    expect((await open(config).inspect('results')).length).toBe(1);
+    // The window has passed since it was handed in, so the id is free again: handing it in now is new work.
+    await until(async () => expect((await client.submit(task('long'))).msgId).not.toBe(first.msgId));
+    await until(async () => expect((await open(config).inspect('results')).length).toBe(2));
+    expect(runs).toBe(2);
   });
 });
 
