@@ -1,8 +1,10 @@
+import { fixedClock } from '@cortex-runtime/core/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import { AgentPresence, InMemoryAgentRegistry, TaskConsumer } from '../src/index.ts';
+import { AgentPresence, InMemoryAgentRegistry, TaskConsumer, TaskSource } from '../src/index.ts';
 import { HeldRegistry } from './support/held-registry.ts';
-import { agent, buses, clock, echo, gate, openClient, random, redisUrl, say, until } from './support/mesh.ts';
+import { agent, buses, clock, echo, gate, openClient, openRedisBus, random, redisUrl, say, until } from './support/mesh.ts';
+import { ownServer } from './support/servers.ts';
 
 const task = (text: string) => ({ messageId: text, text, domain: 'eng' });
 
@@ -113,5 +115,32 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s that is told to st
     expect(await client.find(first)).toMatchObject({ responseText: 'a' });
     expect(consumer.isRunning).toBe(true);
     expect(await client.waitFor(await client.submit(task('b')))).toMatchObject({ responseText: 'again' });
+  });
+});
+
+// Weakness 19: what stopped did not look whether it was to stop while it waited to try again.
+describe.skipIf(redisUrl === '')('who waits to try a Redis again that may not be used', { timeout: 30_000 }, () => {
+  /** A server that evicts keys, and a clock that stands still: whoever waits for it waits for ever. */
+  async function refused() {
+    const { url } = await ownServer({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
+    return { bus: openRedisBus({ url }), still: fixedClock() };
+  }
+
+  it('stops at once, as a consumer', async () => {
+    const { bus, still } = await refused();
+    const consumer = new TaskConsumer({ bus, clock: still, random }, { identity: 'forge', domains: ['eng'] });
+    await consumer.start(echo);
+    await until(async () => expect(await consumer.health()).toMatchObject({ ok: false, error: expect.stringContaining('allkeys-lru') as string }));
+    await until(() => expect(still.pending()).toHaveLength(2)); // its look at long tasks, and its wait
+    await consumer.stop();
+    expect(consumer.isRunning).toBe(false);
+  });
+
+  it('stops at once, as a source of tasks', async () => {
+    const { bus, still } = await refused();
+    const feed = await new TaskSource({ bus, clock: still, random }).subscribe({ name: 'forge', domains: ['eng'], primaryFor: [], places: 1 }, async () => 'accepted');
+    await until(() => expect(still.pending()).toHaveLength(1));
+    await feed.stop();
+    expect(still.pending()).toEqual([]);
   });
 });

@@ -71,6 +71,8 @@ export class TaskConsumer {
   #isRunning = false;
   /** How often it was told to start or to stop: whoever waits to start does so only if nobody has said anything since. */
   #orders = 0;
+  /** Ends waits for another try. */
+  #halt = new AbortController();
   #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> = Promise.resolve();
   #stopped: Promise<void> = Promise.resolve();
@@ -113,6 +115,7 @@ export class TaskConsumer {
     await this.#stopping.catch(() => {});
     if (order !== this.#orders) return;
     this.#isRunning = true;
+    this.#halt = new AbortController();
     this.#problem = undefined;
     this.#subscription = undefined;
     this.#workers = Promise.resolve();
@@ -148,6 +151,7 @@ export class TaskConsumer {
     this.#orders += 1;
     if (this.#isRunning) {
       this.#isRunning = false;
+      this.#halt.abort();
       this.#stopping = this.#end(options.drainMs ?? this.settings.drainMs);
     }
     await this.#stopping;
@@ -197,7 +201,7 @@ export class TaskConsumer {
         this.#failures += 1;
         this.#problem = describeError(error);
         this.#logger.error({ agent: identity, error: this.#problem }, 'tasks can not be taken; it is tried again');
-        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random));
+        await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random), this.#halt.signal).catch(() => {});
       }
     }
   }
