@@ -7,6 +7,10 @@ import { freshPrefix, openBus, ownServer, proxyTo, rawClient, redisUrl, take, un
 const operations: Record<string, (bus: MessageBus) => Promise<unknown>> = {
   publish: (bus) => bus.publish('s', 'x'),
   'publish with an id': (bus) => bus.publish('s', 'x', { dedupId: 'k' }),
+  publishAll: async (bus) => {
+    const [outcome] = await bus.publishAll('s', [{ payload: 'x' }]);
+    if (outcome instanceof Error) throw outcome;
+  },
   createGroup: (bus) => bus.createGroup('s', 'g'),
   removeGroup: (bus) => bus.removeGroup('s', 'g'),
   readGroup: (bus) => bus.readGroup('s', { group: 'g', consumer: 'c' }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { freshPrefix, openBus, rawClient, redisUrl, take, until } from './open-redis-bus.ts';
+import { freshPrefix, openBus, ownServer, rawClient, redisUrl, take, until } from './open-redis-bus.ts';
 
 const timing = { leaseMs: 300, claimIdleMs: 600, sweepMs: 50, blockMs: 200 };
 const done = { publish: { stream: 'results', payload: 'done' } };
@@ -59,6 +59,23 @@ describe.skipIf(redisUrl === '')('a group that somebody has removed', { timeout:
     expect(new Set(seen)).toEqual(new Set(texts));
     // What was being worked on when the group went may come twice; of what was done before it, nothing does.
     expect(seen.length).toBeLessThanOrEqual(40 + 4 * 2);
+  });
+
+  it('does the same in a cluster, whose scripts may look at one slot only', async () => {
+    const server = await ownServer({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] });
+    const client = server.client();
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await until(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    const bus = openBus({ cluster: { nodes: [{ host: '127.0.0.1', port: server.port }] }, ...timing });
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 5 });
+    for (const text of ['a', 'b', 'c']) await bus.publish('s', text, { dedupId: text });
+    const held = [await take(subscription), await take(subscription), await take(subscription)];
+    for (const delivery of held) if (delivery.text() !== 'b') await delivery.ack(done);
+    await client.xgroup('DESTROY', 'cortex:s', 'g');
+    await bus.publish('s', 'd', { dedupId: 'd' });
+    expect((await take(subscription)).text()).toBe('d');
+    await until(async () => expect((await bus.inspect('s')).groups[0]).toMatchObject({ pending: 2, waiting: 0 }));
+    expect(bus.notices.filter(({ type }) => type !== 'bus.reset')).toEqual([]);
   });
 
   it('begins at the beginning where another group reads as well: which of them settled a message is not known', async () => {
