@@ -38,7 +38,7 @@ export const operations = {
     return performance.now() - begun;
   },
 
-  /** Starts an agent that answers at once. @param directory - of its journal; none without it */
+  /** Starts an agent that answers at once. @param directory - of its journal; without one it goes on with the one that it has, if any */
   async work({ domain, concurrency, directory }: { domain: string; concurrency: number; directory?: string }) {
     if (directory !== undefined) {
       mkdirSync(directory, { recursive: true });
@@ -60,6 +60,10 @@ export const operations = {
       if (finished >= target) resolve();
     });
     return performance.now() - begun;
+  },
+
+  async stopConsumer() {
+    await consumer?.stop();
   },
 
   async stopWork() {

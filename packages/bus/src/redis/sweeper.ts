@@ -81,10 +81,17 @@ export class Sweeper {
     }
     const { leaseMs, sweepMs } = this.#deps.settings;
     this.#every(leaseMs / 3, () => this.#renew());
-    this.#every(sweepMs, () => {
-      this.#sweep = this.#sweepOnce();
-      return this.#sweep;
-    });
+    // The first look is at once: whoever dies before the second would else be known a whole look later.
+    this.#every(sweepMs, () => this.#sweepAndPlan(), 0);
+  }
+
+  /** @returns milliseconds until the next one: sooner than usual, when somebody's lease may have run out by then */
+  async #sweepAndPlan(): Promise<number> {
+    this.#sweep = this.#sweepOnce();
+    await this.#sweep;
+    const { leaseMs, sweepMs } = this.#deps.settings;
+    const due = [...this.#observed].filter(([consumer, { changedAt }]) => consumer !== this.#consumer && changedAt < this.#watchedMs).map(([, { changedAt }]) => changedAt + leaseMs - this.#watchedMs);
+    return Math.min(sweepMs, ...due.filter((ms) => ms > 0));
   }
 
   /** The lease is given up at once, so that what could not be given back is taken over early. */
@@ -167,13 +174,14 @@ export class Sweeper {
     return routes[this.#nextIdleRoute];
   }
 
-  #every(ms: number, work: () => Promise<void>, waitMs = ms): void {
+  /** @param work - gives milliseconds until it is to be done again, if not the usual time */
+  #every(ms: number, work: () => Promise<number | void>, waitMs = ms): void {
     const timer = this.#deps.clock.setTimer(
       waitMs,
       () => {
         this.#timers = this.#timers.filter((each) => each !== timer);
         void work().then(
-          () => ms,
+          (nextMs) => nextMs ?? ms,
           (error: unknown) => {
             this.#deps.logger.debug({ error: describeError(error) }, 'keeping leases failed; it is tried again');
             return ms * hurry;

@@ -44,6 +44,8 @@ const recoverAfterMs = 1_000;
 /** Longer than a broker may take until what it has acknowledged survives it: an outcome that it has had for so long is there to stay. */
 const settledForMs = 10_000;
 const recoveredAtOnce = 64;
+/** A result that is not there by then may have come before anybody waited for it. */
+const patienceMs = 20;
 
 /**
  * Hands in tasks, takes them back, and brings their results.
@@ -174,23 +176,29 @@ export class TaskClient {
       fail = reject;
     });
     came.catch(() => {});
+    // Most results come after somebody has begun to wait for them: who watches already need not ask at once.
+    const lookAfterMs = this.#watch.isWatching ? patienceMs : 0;
     const end = await this.#watch.wait(taskId, settle);
     let timer: Timer | undefined;
+    let lookTimer: Timer | undefined;
     const onAbort = () => fail(signal?.reason);
     try {
       signal?.throwIfAborted();
       signal?.addEventListener('abort', onAbort, { once: true });
       timer = clock.setTimer(timeoutMs, () => fail(new ResultTimeoutError(taskId, timeoutMs)), { keepAlive: false });
       // It may have ended before anybody watched.
-      this.find({ taskId, stream }).then((result) => {
+      const look = () => this.find({ taskId, stream }).then((result) => {
         if (result !== undefined) settle(result);
       }, fail);
+      if (lookAfterMs === 0) void look();
+      else lookTimer = clock.setTimer(lookAfterMs, () => void look(), { keepAlive: false });
       const result = await came;
       this.#close(taskId);
       return result;
     } finally {
       end();
       timer?.cancel();
+      lookTimer?.cancel();
       signal?.removeEventListener('abort', onAbort);
     }
   }
