@@ -55,7 +55,7 @@ describe.each(['memory', 'Redis'] as const)('a task over %s whose agent takes lo
 
   test('is the same task until it has its outcome, however often it is handed in', { timeout: 30_000 }, async () => {
     const open = buses[kind]();
-    const config = { dedupWindowMs: 1_000, leaseMs: 150, sweepMs: 50 };
+    const config = { dedupWindowMs: 1_500, leaseMs: 150, sweepMs: 50 };
     const held = gate();
     let runs = 0;
     await agent(open(config), async function* () {
