@@ -71,11 +71,15 @@ describe.skipIf(redisUrl === '')('organisations on one Redis', { timeout: 60_000
     }
     const raw = server.client();
     const owner = (key: string) => /^\{?cortex:(acme|acme-2):/.exec(key)?.[1] ?? (/^\{?cortex:/.test(key) ? 'fleet' : key);
-    const keys = await raw.keys('*');
-    expect(new Set(keys.map(owner))).toEqual(new Set(['fleet', 'acme', 'acme-2']));
-    const kinds = (of: string) => keys.filter((key) => owner(key) === of).map((key) => key.replace(/cortex(:acme-2|:acme)?:/, '').replaceAll(/[0-9a-f-]{16,}|d:[\w-]+|f:\d+/g, '#')).map((key) => key.split(':').slice(0, 3).join(':'));
-    // Of each kind of key that one of them has, every other has its own.
-    for (const { name } of organisations) expect(new Set(kinds(name))).toEqual(new Set(kinds('fleet')));
+    const kindOf = (key: string) => key.replace(/cortex(:acme-2|:acme)?:/, '').replaceAll(/[0-9a-f-]{16,}|d:[\w-]+|f:\d+/g, '#').split(':').slice(0, 3).join(':');
+    const kinds = (keys: readonly string[], of: string) => new Set(keys.filter((key) => owner(key) === of).map(kindOf));
+    // Of each kind of key that one of them has, every other has its own; the last of them when it has settled what it has told.
+    const keys = await until(async () => {
+      const found = await raw.keys('*');
+      expect(new Set(found.map(owner))).toEqual(new Set(['fleet', 'acme', 'acme-2']));
+      for (const { name } of organisations) expect(kinds(found, name)).toEqual(kinds(found, 'fleet'));
+      return found;
+    });
     const channels = (await raw.call('PUBSUB', 'CHANNELS', '*')) as string[];
     expect(new Set(channels.map(owner))).toEqual(new Set(['fleet', 'acme', 'acme-2']));
     // What goes with one goes from nobody else.
