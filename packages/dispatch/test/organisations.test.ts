@@ -40,7 +40,7 @@ async function open(url: string, orgId: string | undefined) {
   await agent(bus, say(`answer of ${name}`), {}, { presence, threadAffinity, contextRuntime, events, channel: new BusChannel({ bus, clock }, 'test') });
   const client = openClient(bus);
   const dispatcher = new TaskDispatcher({ client, clock, random, registry, threadAffinity, contextRuntime, events, channel, responseTracker: new RedisResponseTracker(shared) });
-  return { name, bus, registry, threadAffinity, sessions, dispatcher, client, channel, told, heard };
+  return { name, bus, registry, presence, threadAffinity, sessions, dispatcher, client, channel, told, heard };
 }
 
 // Weakness 25: heartbeats, agents, approvals and configurations of all organisations were under the same keys.
@@ -65,7 +65,9 @@ describe.skipIf(redisUrl === '')('organisations on one Redis', { timeout: 60_000
       expect(others).toEqual([]);
       await until(async () => expect((await sessions.transcript(session?.sessionId ?? '')).map(({ text }) => text)).toEqual(['hello', `answer of ${name}`]));
       expect((await bus.inspect('results')).length).toBe(1);
-      await until(() => expect(told.filter((data) => data.includes('"task_id"'))).toHaveLength(2)); // dispatched, completed
+      await until(() => expect(told.filter((data) => data.includes('"task_id"')).length).toBeGreaterThanOrEqual(2)); // dispatched, completed
+      const own = results.find(({ responseText }) => responseText === `answer of ${name}`)?.taskId ?? '';
+      expect(told.filter((data) => data.includes('"task_id"') && !data.includes(own))).toEqual([]);
       await until(() => expect(heard).toEqual([`news of ${name}`]));
       expect(told.filter((data) => data.includes('"by"'))).toEqual([JSON.stringify({ by: name })]);
     }
@@ -83,6 +85,7 @@ describe.skipIf(redisUrl === '')('organisations on one Redis', { timeout: 60_000
     const channels = (await raw.call('PUBSUB', 'CHANNELS', '*')) as string[];
     expect(new Set(channels.map(owner))).toEqual(new Set(['fleet', 'acme', 'acme-2']));
     // What goes with one goes from nobody else.
+    for (const { presence } of organisations) await presence.close(); // it would come back with the next sign
     await raw.del(...keys.filter((key) => owner(key) === 'acme'));
     for (const { name, registry, sessions } of organisations) {
       expect(await registry.get('forge').then((found) => found?.name)).toBe(name === 'acme' ? undefined : 'forge');
