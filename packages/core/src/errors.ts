@@ -40,13 +40,14 @@ export class InvalidInputError extends CortexError {
   }
 }
 
-/** The message of anything that was thrown, with its causes, on one line. */
+/** The message of anything that was thrown, with its causes, on one line; a cause that a message above it already tells is not told again. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
+  const isTold = (text: string) => `: ${parts.join(': ')}: `.includes(`: ${text}: `);
   let current: unknown = error;
   for (let depth = 0; current !== undefined && current !== null && depth < 5; depth += 1) {
     const text = current instanceof Error ? current.message || current.name : String(current);
-    if (!parts.includes(text)) parts.push(text);
+    if (!isTold(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
