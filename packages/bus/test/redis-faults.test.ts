@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 import { describe, expect, it } from 'vitest';
 
 import { BusConnectionError, BusFullError, BusUnconfirmedError, BusUnsafeServerError, LeaseLostError } from '../src/index.ts';
@@ -352,7 +354,9 @@ describe.skipIf(redisUrl === '')('with other ways to reach Redis', { timeout: 60
     const place = { host: '127.0.0.1', port: server.port, operationTimeoutMs: 1_000 };
     await server.client().acl('SETUSER', 'default', 'off');
     await openBus({ ...place, username: 'forge', password: 'secret' }).publish('s', 'x');
-    await expect(openBus({ ...place, username: 'forge', password: 'wrong' }).publish('s', 'x')).rejects.toMatchObject({ message: expect.stringMatching(/WRONGPASS|NOAUTH/) });
+    const refusal = await openBus({ ...place, username: 'forge', password: 'canary-password' }).publish('s', 'canary-text').catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'BUS_ERROR', message: expect.stringMatching(/^publish to s: .*(WRONGPASS|NOAUTH).*check user name and password/) });
+    expect(inspect(refusal, { depth: Infinity, showHidden: true }), 'neither the password nor a payload is in the error').not.toContain('canary');
   });
 
   it('uses a unix socket and a database of its own', async () => {

@@ -4,7 +4,7 @@ import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type 
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import type { BusSettings } from '../config/index.ts';
-import { BusClosedError, BusConnectionError, BusFullError } from '../errors.ts';
+import { BusClosedError, BusConnectionError, BusError, BusFullError } from '../errors.ts';
 import type { Script } from './script.ts';
 
 export interface ConnectionDependencies {
@@ -86,7 +86,7 @@ export class RedisConnection {
    * Repeats `work` through lost connections, restarts and fail-overs.
    *
    * @param work - `attempt` is 1 the first time; later, an earlier attempt may have been applied
-   * @throws BusConnectionError when `operationTimeoutMs` is over
+   * @throws BusConnectionError when `operationTimeoutMs` is over; BusError when the server refuses for good, but its own word when it has no memory left (see `asFull`)
    */
   async persist<T>(operation: string, work: (attempt: number) => Promise<T>): Promise<T> {
     const until = this.#deps.clock.monotonic() + this.#settings.operationTimeoutMs;
@@ -96,7 +96,7 @@ export class RedisConnection {
         return await work(attempt);
       } catch (error) {
         if (this.#abort.signal.aborted) throw new BusClosedError('the bus', { cause: error });
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw asRefusal(operation, error);
         const waitMs = jitteredBackoffMs(attempt, backoff, this.#deps.random);
         if (this.#deps.clock.monotonic() + waitMs >= until) {
           throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms`, { cause: error });
@@ -167,7 +167,7 @@ export class RedisConnection {
         },
         (error: Error) => {
           timer.cancel();
-          reject(error);
+          reject(withoutCommand(error));
         },
       );
     });
@@ -184,6 +184,21 @@ export function isPassing(error: unknown): boolean {
   if (error.name === 'ReplyError') return passing.test(error.message);
   // Whatever is no reply of the server is the client's report of a broken connection: ECONNRESET, "Connection is closed.", MaxRetriesPerRequestError …
   return !('code' in error && typeof error.code === 'string' && error.code.startsWith('BUS_')) && !(error instanceof TypeError) && !(error instanceof RangeError);
+}
+
+/**
+ * The client notes on an error of the server which command it answers, with all of its values: what was published, and the password when that is what is refused. None of it
+ * belongs where errors are shown.
+ */
+function withoutCommand(error: Error): Error {
+  delete (error as { command?: unknown }).command;
+  return error;
+}
+
+function asRefusal(operation: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'ReplyError' || isFull(error)) return error;
+  const advice = /^(WRONGPASS|NOAUTH|NOPERM)/.test(error.message) ? '; check user name and password, and what this user may do' : '';
+  return new BusError(`${operation}: the Redis server refused it (${error.message})${advice}`, { cause: error });
 }
 
 /** A full or memory-bound server is the caller's to wait for. */
