@@ -33,6 +33,8 @@ export class RedisConnection {
   readonly #abort = new AbortController();
   #client: Client | undefined;
   #prepared: Promise<void> | undefined;
+  /** What the client last said is wrong with the connection, until something comes back on it: a command that fails with it does not say. */
+  #trouble: string | undefined;
   readonly #prepare: (run: (args: readonly (string | number)[]) => Promise<Reply>) => Promise<void>;
 
   /** @param prepare - runs once on every new connection before anything else */
@@ -99,7 +101,8 @@ export class RedisConnection {
         if (!isPassing(error)) throw asRefusal(operation, error);
         const waitMs = jitteredBackoffMs(attempt, backoff, this.#deps.random);
         if (this.#deps.clock.monotonic() + waitMs >= until) {
-          throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms`, { cause: error });
+          const why = this.#trouble === undefined ? '' : ` (${this.#trouble})`;
+          throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms${why}`, { cause: error });
         }
         await sleep(this.#deps.clock, waitMs, this.#abort.signal).catch(() => {});
       }
@@ -135,9 +138,12 @@ export class RedisConnection {
     if (this.#client === undefined) {
       const client = openClient(this.#settings);
       this.#client = client;
-      client.on('error', (error: Error) => this.#deps.logger.debug({ connection: this.name, error: error.message }, 'redis connection error'));
+      client.on('error', (error: Error) => {
+        this.#trouble = describeError(error);
+        this.#deps.logger.debug({ connection: this.name, error: this.#trouble }, 'redis connection error');
+      });
       client.on('close', () => {
-        if (this.#client === client) this.drop('the connection was closed');
+        if (this.#client === client) this.drop(this.#trouble === undefined ? 'the connection was closed' : `the connection was closed: ${this.#trouble}`);
       });
       this.#prepared = this.#prepare((args) => this.#reply(client, args, this.#settings.socketTimeoutMs, false));
     }
@@ -163,6 +169,7 @@ export class RedisConnection {
       (asBuffer ? client.callBuffer(name, rest) : client.call(name, rest)).then(
         (reply) => {
           timer.cancel();
+          this.#trouble = undefined;
           resolve(reply as Reply);
         },
         (error: Error) => {
