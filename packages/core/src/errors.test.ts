@@ -35,6 +35,7 @@ describe('errors', () => {
   it('are described without saying twice what a message has of its cause', () => {
     const cause = new TypeError('fetch failed', { cause: new Error('other side closed') });
     expect(describeError(new Error(`no answer from http://host: ${describeError(cause)}`, { cause }))).toBe('no answer from http://host: fetch failed: other side closed');
+    expect(describeError(new Error(`the host is away (${describeError(cause)}); start it`, { cause }))).toBe('the host is away (fetch failed: other side closed); start it');
     expect(describeError(new Error('refetch failed', { cause }))).toBe('refetch failed: fetch failed: other side closed');
   });
 

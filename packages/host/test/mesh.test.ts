@@ -101,7 +101,8 @@ describe.each([['within a host', {}], ['over Redis', { CORTEX_REDIS_URL: inject(
     await expect(mesh.submit({ text: 'x', agent: 'forg' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('did you mean "forge"?') as string });
     await expect(mesh.submit({ text: 'x', domain: 'law' })).rejects.toMatchObject({ code: 'NOBODY_THERE' });
     await expect(mesh.submit({ text: 'x', domain: 'eng', agent: 'forge' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(mesh.submit({ text: 'nobody is meant' })).rejects.toMatchObject({ code: 'NOBODY_THERE' });
+    await expect(mesh.submit({ text: 'nobody is meant' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('mention one (@name)') as string });
+    await expect(mesh.submit({ text: '@forg, build it' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('no agent "forg" takes tasks; did you mean "forge"?') as string });
     await expect(mesh.result('never', 0)).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
     expect(await mesh.agents()).toMatchObject([{ name: 'forge', domains: ['eng'], description: 'Builds what is asked for.', is_present: true }, { name: 'quill', primary_for: ['docs'], description: '', is_present: true }]);
     expect(await mesh.health()).toMatchObject({ ok: true, kind: name === 'over Redis' ? 'redis' : 'memory' });
