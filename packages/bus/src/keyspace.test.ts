@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { InvalidInputError } from '@cortex-runtime/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -105,5 +107,20 @@ describe('Keyspace', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+
+  it('gives the keys that docs/mesh.md lists for an organisation', () => {
+    const guide = readFileSync(new URL('../../../docs/mesh.md', import.meta.url), 'utf8');
+    const listed = new Set([...guide.matchAll(/`(cortex:<org>:[^`]+)`/g)].map(([, key = '']) => key));
+    const space = new Keyspace('acme');
+    const named = (key: string) => key.replace(':acme:', ':<org>:').replace(/X(\w+)X/, (_, name: string) => `<${name.replace('_', ' ')}>`);
+    const known = [
+      space.tasksDomainStream('XdomainX'), space.tasksAgentStream('XnameX'), space.resultsStream, space.acceptedStream, space.channelStream('XnameX'), space.topicStream('XtopicX'), space.eventsStream, space.agentsKey,
+      space.threadAgentKey('Xthread_idX'), space.respondedKey('Xmessage_idX'), `${space.sessionPrefix}:…`, `${space.streamPrefix}:bus:consumers`,
+    ];
+    expect([...listed].sort()).toEqual(known.map(named).sort());
+    expect(guide).toContain('`:urgent`, `:high`, `:low`');
+    expect(space.tasksAgentStream('forge', 'urgent')).toBe('cortex:acme:tasks:agent:forge:urgent');
+    expect(Keyspace.fleet().tasksAgentStream('forge', 'normal')).toBe('cortex:tasks:agent:forge');
   });
 });

@@ -106,6 +106,21 @@ describe('registering and unloading', () => {
     expect(await codeOf(registry.register(shopPlugin({}, { name })))).toBe('PLUGIN_INVALID');
   });
 
+  it.each([
+    [{ onUnknown: 'rety' }, /onUnknown: .*"retry"/],
+    [{ parameters: { type: 'objekt' } }, /parameters\.type: .*"object"/],
+    [{ requiredParameters: 'title' }, /requiredParameters: .*expected array/],
+    [{ timeoutMs: '10s' }, /timeoutMs: .*expected number/],
+    [{ concurrency: 0 }, /concurrency: /],
+    [{ rateLimit: { calls: 5 } }, /rateLimit\.perMs: /],
+    [{ isReadOnly: 'yes' }, /isReadOnly: .*expected boolean/],
+  ])('refuses an action with %j, and says what is wrong with it', async (terms, message) => {
+    const { registry } = rig();
+    const refusal = await registry.register(shopPlugin({}, { listActions: () => [{ name: 'a', description: '', ...terms }] as never })).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'PLUGIN_INVALID', message: expect.stringMatching(/action "a" can not be used: /) as unknown });
+    expect((refusal as Error).message).toMatch(message);
+  });
+
   it('refuses a misspelt tier, an unusable schema, a missing method and two actions of one name', async () => {
     const { registry } = rig();
     const listing = (...actions: object[]) => codeOf(registry.register(shopPlugin({}, { listActions: () => actions as never })));

@@ -51,7 +51,7 @@ export class RedisStreamBus implements MessageBus {
     this.settings = BusConfig.parse(config);
     const { clock, random, logger = silentLogger } = deps;
     const identity = deps.identity ?? 'cortex';
-    assertGroupName('consumer', identity);
+    assertGroupName('identity', identity);
     const busId = randomHex(random, 8);
     const consumerName = leasedConsumer(identity, busId);
     const notify = notifier<BusNotice>(logger, deps.onNotice);

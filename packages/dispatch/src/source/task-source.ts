@@ -25,6 +25,8 @@ export interface JournaledAgent {
   name: string;
   domains: readonly string[];
   primaryFor: readonly string[];
+  /** What others are told of it. */
+  description?: string;
   /** Tasks that it can begin now. */
   places: number;
 }
@@ -65,9 +67,9 @@ export class TaskSource {
 
   /** @param accept - resolves when the task is durable with the agent, or `filtered`: it does not want it. When it rejects, the task goes back */
   async subscribe(agent: JournaledAgent, accept: (task: TaskOffer) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<{ limit(places: number): void; stop(): Promise<void> }> {
-    const { name, domains, primaryFor } = agent;
+    const { name, domains, primaryFor, description = '' } = agent;
     this.#agents.add(name);
-    await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor] });
+    await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor], description });
     let { places } = agent;
     let subscription: Subscription | undefined;
     const halt = new AbortController();
