@@ -35,6 +35,8 @@ export class RedisConnection {
   #prepared: Promise<void> | undefined;
   /** What the client last said is wrong with the connection, until something comes back on it: a command that fails with it does not say. */
   #trouble: string | undefined;
+  /** Digests of scripts that the server of a client has from it. */
+  readonly #knownScripts = new WeakMap<Client, Set<string>>();
   readonly #prepare: (run: (args: readonly (string | number)[]) => Promise<Reply>) => Promise<void>;
 
   /** @param prepare - runs once on every new connection before anything else */
@@ -70,17 +72,24 @@ export class RedisConnection {
    * @returns both replies
    */
   async scriptThen(script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], next: readonly (string | number)[]): Promise<[Reply, Reply]> {
-    const both = async (how: 'EVALSHA' | 'EVAL', what: string): Promise<[Reply, Reply]> => {
-      const first = this.command([how, what, keys.length, ...keys, ...args]);
+    const both = async (isKnown: boolean): Promise<[Reply, Reply]> => {
+      const first = this.command([isKnown ? 'EVALSHA' : 'EVAL', isKnown ? script.sha : script.source, keys.length, ...keys, ...args]);
       const second = this.command(next);
-      second.catch(() => {}); // when both fail, the first failure is the telling one
+      // When both fail, the first failure is the telling one. What is sent again would wait behind the second, in time that is its own.
+      await Promise.allSettled([first, second]);
       return [await first, await second];
     };
+    const client = await this.#ready();
+    const known = this.#knownScripts.get(client) ?? new Set();
+    this.#knownScripts.set(client, known);
     try {
-      return await both('EVALSHA', script.sha);
+      // A script that has to be sent twice would let the first question be asked before anything was written, and wait for nothing.
+      const replies = await both(known.has(script.sha));
+      known.add(script.sha);
+      return replies;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return both('EVAL', script.source);
+      return both(false);
     }
   }
 

@@ -27,6 +27,8 @@ export interface ConsumerDependencies {
   settings: BusSettings;
   names: RedisNames;
   commands: RedisConnection;
+  /** For signs of life, which must not wait behind what waits for replicas. */
+  leases: RedisConnection;
   pool: ConnectionPool;
   settlements: RedisSettlements;
   notify(notice: BusNotice): void;
@@ -59,7 +61,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     this.#deps = deps;
     this.#name = name;
     this.settlements = deps.settlements;
-    this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.commands, settings: deps.settings, names: deps.names, host: this }, name);
+    this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.leases, settings: deps.settings, names: deps.names, host: this }, name);
     this.#reclaimer = new Reclaimer(deps, name);
     this.#filter = new EntryFilter(deps, { isLeased: true });
     this.#singleReads = new SingleReads({ ...deps, reclaimer: this.#reclaimer, host: this });

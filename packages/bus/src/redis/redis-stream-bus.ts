@@ -9,6 +9,7 @@ import type {
 import { notifier } from '../notifier.ts';
 import { assertFollowUp, assertNewMessages } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
+import { asksReplicas, runConfirmed } from './confirm.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import { asBusError, asFull, type RedisConnection, type Reply } from './redis-connection.ts';
@@ -18,8 +19,10 @@ import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
 import { RedisSettlements } from './redis-settlements.ts';
 import { RedisTail } from './redis-tail.ts';
 import { followScript } from './scripts/follow.lua.ts';
+import { probeScript } from './scripts/probe.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
+import type { SettlementHost } from './settling.ts';
 
 export interface RedisBusDependencies {
   clock: Clock;
@@ -30,6 +33,9 @@ export interface RedisBusDependencies {
   /** Names this process among consumers, for people who look at Redis; default `cortex`. */
   identity?: string;
 }
+
+/** How long `health` waits for replicas, and lets work wait that comes behind it. */
+const probeMs = 1_000;
 
 /**
  * {@link MessageBus} on Redis 7 streams, with entries that the Python library reads and writes too.
@@ -63,14 +69,22 @@ export class RedisStreamBus implements MessageBus {
     };
     this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect }, this.settings);
     this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
+    const leases = asksReplicas(this.settings) ? this.#pool.open('leases', (run) => assertServer(run, this.settings)) : this.#commands;
     this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId, clock, (stream) => notify({ type: 'bus.forgot', stream }));
-    const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
+    const host: SettlementHost = {
+      notify,
+      returned: (stream, group, delayMs) => this.#consumer.returned(stream, group, delayMs),
+      refused: (stream, group, msgId) => {
+        notify({ type: 'bus.lease_lost', stream, group, msgId });
+        this.#consumer.lostReply([stream], group);
+      },
+    };
     this.#settlements = new RedisSettlements(
       { connection: this.#commands, settings: this.settings, names: this.#names, publisher: this.#publisher, host },
       { name: consumerName, busId },
     );
     this.#consumer = new RedisConsumer(
-      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, pool: this.#pool, settlements: this.#settlements, notify },
+      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, leases, pool: this.#pool, settlements: this.#settlements, notify },
       { name: consumerName, busId },
     );
   }
@@ -257,10 +271,20 @@ export class RedisStreamBus implements MessageBus {
       details['redisVersion'] = info['redis_version'];
       details['connectedClients'] = Number(info['connected_clients']);
       details['appendOnly'] = info['aof_enabled'] === '1';
-      return { ok: true, latencyMs, details };
+      const problem = await this.#unconfirmed(details);
+      return problem === undefined ? { ok: true, latencyMs, details } : { ok: false, error: problem, latencyMs, details };
     } catch (error) {
       return { ok: false, error: describeError(error), details };
     }
+  }
+
+  /** Strict class: writes something and asks who has it, for a replica whose link is up need not have been sent anything yet. In a cluster each node would have to be asked. */
+  async #unconfirmed(details: Record<string, unknown>): Promise<string | undefined> {
+    const { confirmingReplicas, cluster } = this.settings;
+    if (!asksReplicas(this.settings) || cluster !== undefined) return undefined;
+    const { problem } = await runConfirmed(this.#commands, this.settings, '', probeScript, [this.#names.probe], [probeMs], { waitMs: probeMs });
+    details['confirmed'] = problem === undefined;
+    return problem === undefined ? undefined : `fewer than ${confirmingReplicas} replicas confirm what is written: nothing can be published in the strict class until they do`;
   }
 
   async close(): Promise<void> {
