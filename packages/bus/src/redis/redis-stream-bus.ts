@@ -12,7 +12,7 @@ import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts
 import { asksReplicas, runConfirmed } from './confirm.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
-import { type RedisConnection, type Reply } from './redis-connection.ts';
+import { asBusError, asFull, type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
 import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
@@ -57,7 +57,7 @@ export class RedisStreamBus implements MessageBus {
     this.settings = BusConfig.parse(config);
     const { clock, random, logger = silentLogger } = deps;
     const identity = deps.identity ?? 'cortex';
-    assertGroupName('consumer', identity);
+    assertGroupName('identity', identity);
     const busId = randomHex(random, 8);
     const consumerName = leasedConsumer(identity, busId);
     const notify = notifier<BusNotice>(logger, deps.onNotice);
@@ -106,7 +106,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
     assertGroupName('group', group);
-    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0');
+    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0').catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async removeGroup(stream: string, group: string): Promise<boolean> {
@@ -127,7 +129,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
     const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
-    return this.#consumer.readOnce(list, group, consumer, count, blockMs);
+    return this.#consumer.readOnce(list, group, consumer, count, blockMs).catch((error: unknown) => {
+      throw asBusError(`read ${list.join(', ')}`, error);
+    });
   }
 
   async ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number> {
@@ -168,7 +172,9 @@ export class RedisStreamBus implements MessageBus {
     assertStreamName(stream);
     const ids = typeof deadLetterIds === 'string' ? [deadLetterIds] : deadLetterIds;
     // Repeating it is safe: what was moved is no longer among the dead letters. Only the ids of that part are then not given.
-    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]);
+    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]).catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async inspect(stream: string): Promise<StreamStatus> {
