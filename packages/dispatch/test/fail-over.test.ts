@@ -78,7 +78,7 @@ describe.skipIf(redisUrl === '')('a replica that was sent nothing yet, though it
     link.fault = 'none';
     link.reset();
     await until(isHealthy);
-    for (const taskId of ['a', 'b', 'c']) expect(await history.submit(client, task(taskId))).toBeDefined();
+    for (const taskId of ['a', 'b', 'c']) await until(async () => expect(await history.submit(client, task(taskId))).toBeDefined());
     way.fault = 'refuse';
     await primary.kill();
     await promote(replica);
@@ -96,7 +96,7 @@ describe.skipIf(redisUrl === '')('a worker of the strict class that waits for a 
   it('keeps what it works on meanwhile', async () => {
     const { primary, link } = await replicatedServers();
     const streamPrefix = freshPrefix();
-    const open = () => openRedisBus({ url: primary.url, streamPrefix, durability: 'strict', leaseMs: 600, sweepMs: 100, socketTimeoutMs: 5_000 });
+    const open = () => openRedisBus({ url: primary.url, streamPrefix, durability: 'strict', leaseMs: 1_200, sweepMs: 100, socketTimeoutMs: 8_000 });
     const [bus, otherBus] = [open(), open()];
     const history = new TaskHistory();
     const gates = { short: gate(), long: gate() };
@@ -107,12 +107,14 @@ describe.skipIf(redisUrl === '')('a worker of the strict class that waits for a 
       yield { kind: 'output', data: prompt };
     };
     const worker = await agent(bus, held, { identity: 'worker', concurrency: 2 });
-    for (const taskId of ['short', 'long']) await history.submit(openClient(bus), task(taskId));
+    for (const taskId of ['short', 'long']) await until(async () => expect(await history.submit(openClient(bus), task(taskId))).toBeDefined());
     await until(() => expect(began).toHaveLength(2));
     await agent(otherBus, held, { identity: 'other', concurrency: 2 });
     link.fault = 'half-open';
     gates.short.open();
     await until(() => expect(bus.notices.map(({ type }) => type)).toContain('bus.unconfirmed')); // several leases later
+    link.fault = 'none';
+    link.reset();
     gates.long.open();
     await until(() => expect(worker.results).toMatchObject([{ taskId: 'short', attempts: 1 }, { taskId: 'long', attempts: 1 }]));
     expect(began).toHaveLength(2);

@@ -19,7 +19,7 @@ async function split(config: BusConfig) {
   await strictServer(next.port);
   const way = await proxyTo(old);
   const streamPrefix = freshPrefix();
-  const open = (url: string) => openRedisBus({ url, streamPrefix, leaseMs: 700, sweepMs: 100, socketTimeoutMs: 1_000, ...config });
+  const open = (url: string) => openRedisBus({ url, streamPrefix, leaseMs: 1_000, sweepMs: 100, socketTimeoutMs: 2_000, ...config });
   const [pinned, elsewhere] = [open(way.url), open(next.url)];
   return {
     pinned, elsewhere, redis: next.client(), streamPrefix,
@@ -55,10 +55,11 @@ describe.skipIf(redisUrl === '')('two servers that both take themselves for the 
       yield { kind: 'output', data: `${prompt}, at the old one` };
     };
     const cutOff = await agent(pinned, held, { identity: 'cut-off', concurrency: 2 });
-    for (const taskId of ['during', 'after']) expect(await history.submit(client, task(taskId))).toBeDefined();
+    for (const taskId of ['during', 'after']) await until(async () => expect(await history.submit(client, task(taskId))).toBeDefined());
     await until(() => expect(began).toEqual(['during', 'after']));
     await part();
 
+    history.refusals.length = 0;
     await history.submit(client, task('refused'));
     expect(history.refusals).toEqual(['BUS_UNCONFIRMED']);
     const others = await agent(elsewhere, async function* (prompt) {

@@ -230,7 +230,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   async touch(): Promise<void> {
-    const { clock, settings, names, commands } = this.#deps;
+    const { clock, settings, names, leases } = this.#deps;
     const now = clock.monotonic();
     const everyMs = Math.min(settings.claimIdleMs, settings.dedupWindowMs) / 3;
     for (const subscription of this.#subscriptions) {
@@ -239,7 +239,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
         if (old.length === 0) continue;
         const keys = [names.stream(stream), ...old.flatMap(({ dedupDigest }) => (dedupDigest === undefined ? [] : [names.dedup(stream, dedupDigest)]))];
         const args = [subscription.group, this.#name, settings.dedupWindowMs, ...old.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
-        const gone = await commands.script(touchScript, keys, args).catch(goneWithGroup);
+        const gone = await leases.script(touchScript, keys, args).catch(goneWithGroup);
         for (const delivery of old) {
           if (gone !== 'gone' && !(gone as string[]).includes(delivery.msgId)) delivery.renewedAt = now;
           else if (!delivery.isSettling && deliveries.get(delivery.msgId) === delivery) this.#lose(delivery);
