@@ -8,6 +8,11 @@ import { installIfNeeded, requireNode, root } from './install.mjs';
 requireNode();
 installIfNeeded();
 const { bundleSource, importSource } = await import('./source-bundle.mjs');
+if (process.argv.includes('--mesh')) {
+  const { main } = await importSource('packages/testing/src/chaos/mesh-main.ts');
+  const programModule = await bundleSource('packages/testing/src/mesh-chaos/index.ts');
+  process.exit(await main(process.argv.slice(2), { programModule }));
+}
 const counterModule = await bundleSource('packages/testing/src/counting-mcp-server.ts');
 const { main, mainMutants } = await importSource('packages/testing/src/chaos/main.ts');
 if (process.argv.includes('--mutants')) {
