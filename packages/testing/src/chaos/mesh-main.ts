@@ -25,7 +25,7 @@ export async function main(argv: readonly string[], paths: { programModule: stri
   const faults = Number(values.faults ?? Math.ceil(tasks / 400));
   const durability = values.durability ?? 'standard';
   if (![tasks, seed, faults].every((each) => Number.isInteger(each) && each >= 1) || (durability !== 'standard' && durability !== 'strict')) {
-    console.error(`--tasks, --seed and --faults take whole numbers from 1, --durability takes standard or strict\n${usage}`);
+    console.error(`--tasks, --seed and --faults take whole numbers from 1, and --durability takes standard or strict\n${usage}`);
     return 2;
   }
   console.log(`seed ${seed}: again with  npm run chaos -- --mesh --tasks ${tasks} --faults ${faults} --durability ${durability} --seed ${seed}${values.flush === true ? ' --flush' : ''}`);
