@@ -31,6 +31,9 @@ export interface RedisBusDependencies {
   identity?: string;
 }
 
+/** Messages that wait, where only looking at them tells how many there are; beyond it the length of the stream stands for them. */
+const countedExactly = 100;
+
 /**
  * {@link MessageBus} on Redis 7 streams, with entries that the Python library reads and writes too.
  *
@@ -163,12 +166,20 @@ export class RedisStreamBus implements MessageBus {
         }),
         this.#commands.command(['XLEN', this.#names.deadLetters(stream)]).then(Number),
       ]);
-      const status = (groups as Reply[][]).map((fields) => {
+      const status = (groups as Reply[][]).map(async (fields) => {
         const of = (name: string) => fields[fields.indexOf(name) + 1];
-        return { name: String(of('name')), pending: Number(of('pending')), waiting: of('lag') === null ? length : Number(of('lag')) };
+        const lag = of('lag');
+        return { name: String(of('name')), pending: Number(of('pending')), waiting: lag === null ? await this.#countAfter(key, String(of('last-delivered-id')), length) : Number(lag) };
       });
-      return { length, groups: status, deadLetters };
+      return { length, groups: await Promise.all(status), deadLetters };
     });
+  }
+
+  /** For a group of which the server can not tell how much waits, because messages that it has not read were taken back. Exact as long as that is little. */
+  async #countAfter(key: string, lastDelivered: string, length: number): Promise<number> {
+    const after = await this.#commands.command(['XRANGE', key, `(${lastDelivered}`, '+', 'COUNT', countedExactly]);
+    const found = (after as Reply[]).length;
+    return found < countedExactly ? found : length;
   }
 
   async revoke(stream: string, msgId: string, { publish }: { publish?: FollowUp } = {}): Promise<boolean> {

@@ -35,3 +35,34 @@ export async function main(argv: readonly string[], paths: { programModule: stri
   if (report.directory !== undefined) console.log(`kept: ${report.directory}`);
   return report.findings.length === 0 ? 0 : 1;
 }
+
+/** A hand-made bug; `isForgetful`: to be tried on a server that loses writes. */
+export interface MeshMutant {
+  name: string;
+  isForgetful: boolean;
+}
+
+/** The processes of a mesh with a bug, built for one run. */
+export type BuildMeshMutant = (name: string) => Promise<{ programModule: string; remove(): void }>;
+
+/** `npm run chaos -- --mesh --mutants`: each hand-made bug must be found, and nothing where there is none. @returns the exit code: 1 when one lived */
+export async function mainMutants(mutants: readonly MeshMutant[], build: BuildMeshMutant, paths: { programModule: string }): Promise<number> {
+  const rulesFor = async (programModule: string, isForgetful: boolean) => {
+    const report = await meshChaos({ programModule, tasks: 1_600, faults: 40, seed: 7, drainMs: 12_000, durability: isForgetful ? 'standard' : 'strict' });
+    return [...new Set(report.findings.map(({ rule }) => rule))].join(', ');
+  };
+  for (const isForgetful of [false, true]) {
+    const found = await rulesFor(paths.programModule, isForgetful);
+    console.log(`${found === '' ? '✓ nothing' : '✗ something'} found without a bug${isForgetful ? ', on a server that loses writes' : ''}${found === '' ? '' : `: ${found}`}`);
+    if (found !== '') return 1;
+  }
+  let lived = 0;
+  for (const { name, isForgetful } of mutants) {
+    const { programModule, remove } = await build(name);
+    const found = await rulesFor(programModule, isForgetful).finally(remove);
+    if (found === '') lived += 1;
+    console.log(`${found === '' ? '✗ lived ' : '✓ caught'} ${name}${found === '' ? '' : `: ${found}`}`);
+  }
+  console.log(`${mutants.length - lived} of ${mutants.length} caught`);
+  return lived === 0 ? 0 : 1;
+}

@@ -64,6 +64,7 @@ const broken: [name: string, rule: string, evidence: () => MeshEvidence][] = [
   ['a good task that fails', 'wrong-outcome', () => withOutcome(failure('unlucky', 'r7', 'Error'))],
   ['a task cancelled that nobody took back', 'wrong-outcome', () => withOutcome(failure('good', 'r1', 'DISPATCH_CANCELLED', null))],
   ['a cancelled task that was done', 'done-though-cancelled', () => withOutcome(success('unwanted', 'r5'))],
+  ['a task cancelled whose submitter was told that it is not', 'cancelled-in-secret', () => withOutcome(failure('late', 'r6', 'DISPATCH_CANCELLED', null))],
   ['more attempts than are allowed', 'wrong-attempts', () => withOutcome(failure('poison', 'r3', 'Error', 4))],
   ['poison given up early', 'given-up-early', () => withOutcome(failure('poison', 'r3', 'Error', 2))],
   ['a success that nobody worked out', 'outcome-without-run', () => withoutRecords((record) => record.at === 'began' && record.taskId === 'good')],

@@ -103,6 +103,8 @@ interface Facts {
   final: Map<string, RecordedOutcome[]>;
   lost: Set<string>;
   takenBack: Set<string>;
+  /** Tasks of which their submitter was told that it was too late to take them back. */
+  notTakenBack: Set<string>;
   runs: Map<string, Run[]>;
   effects: Map<string, number>;
   deadLetters: Map<string, number>;
@@ -111,7 +113,7 @@ interface Facts {
 function gather({ histories, outcomes, deadLetters }: MeshEvidence): Facts {
   const facts: Facts = {
     submitting: new Set(), accepted: new Map(), told: new Map(), submitters: new Map(), toldTo: new Map(), final: new Map(),
-    lost: new Set(), takenBack: new Set(), runs: new Map(), effects: new Map(), deadLetters: new Map(),
+    lost: new Set(), takenBack: new Set(), notTakenBack: new Set(), runs: new Map(), effects: new Map(), deadLetters: new Map(),
   };
   for (const [life, records] of histories) {
     const process = life.slice(0, life.lastIndexOf('.'));
@@ -133,6 +135,7 @@ function gather({ histories, outcomes, deadLetters }: MeshEvidence): Facts {
           break;
         case 'cancelled':
           if (record.isCancelled === true) facts.takenBack.add(record.taskId);
+          if (record.isCancelled === false) facts.notTakenBack.add(record.taskId);
           break;
         case 'began':
           into(facts.runs, record.taskId, () => []).push({ attempt: record.attempt, key: record.key, life });
@@ -201,6 +204,7 @@ function fateFindings({ kinds, deliveriesAllowed, mayForget, answerTo }: MeshEvi
     const runs = facts.runs.get(taskId) ?? [];
     if (errorCode === 'DISPATCH_CANCELLED') {
       if (kind !== 'cancelled') findings.push({ rule: 'wrong-outcome', message: told });
+      if (facts.notTakenBack.has(taskId) && !mayForget) findings.push({ rule: 'cancelled-in-secret', message: `${told}, and its submitter was told that it was too late` });
     } else {
       if (facts.takenBack.has(taskId) && !mayForget) findings.push({ rule: 'done-though-cancelled', message: told });
       if (attempts === null || attempts < 1 || attempts > deliveriesAllowed) findings.push({ rule: 'wrong-attempts', message: told });

@@ -63,9 +63,10 @@ const streamPrefix = 'chaos';
 const leaseMs = 1_000;
 const maxRetries = 5;
 const tasksPerFault = 400;
-/** Short, so that what a fault costs is over before the next. */
+/** Short, so that what a fault costs is over before the next; and streams keep so little that they are trimmed all the time. */
 const quick: BusConfig = {
-  streamPrefix, leaseMs, sweepMs: 250, claimIdleMs: 5_000, blockMs: 500, socketTimeoutMs: 2_000, operationTimeoutMs: 20_000, retryBackoffBaseMs: 20, retryBackoffMaxMs: 200, maxRetries, maxBacklog: 10_000_000,
+  streamPrefix, leaseMs, sweepMs: 250, claimIdleMs: 5_000, blockMs: 500, socketTimeoutMs: 2_000, operationTimeoutMs: 20_000, retryBackoffBaseMs: 20, retryBackoffMaxMs: 200, maxRetries,
+  maxLength: 50, maxBacklog: 10_000_000,
 };
 
 /**
@@ -113,7 +114,9 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
     return member;
   };
   const startAll = (kind: 'submitter' | 'worker', count: number) => Promise.all(Array.from({ length: count }, (_, index) => start(kind, index)));
-  const [workerMembers, submitterMembers] = [await startAll('worker', workers), await startAll('submitter', submitters)];
+  // There is work before anybody has ever read it.
+  const submitterMembers = await startAll('submitter', submitters);
+  const workerMembers = await startAll('worker', workers);
   const members = [...workerMembers, ...submitterMembers];
 
   let onServer: Promise<void> = Promise.resolve();

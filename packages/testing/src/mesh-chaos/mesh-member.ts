@@ -116,7 +116,7 @@ export class MeshMember {
     const { kind, programModule, options } = this.#input;
     const life: MeshLife = `${kind}-${options.index}.${this.#life}`;
     const bus = { ...options.bus, url: `redis://127.0.0.1:${this.proxy.port}` };
-    const child = spawn(process.execPath, programArguments(programModule, kind === 'worker' ? 'runMeshWorker' : 'runMeshSubmitter', { ...options, bus, life: this.#life } satisfies MeshMemberOptions), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, programArguments(programModule, kind === 'worker' ? 'runMeshWorker' : 'runMeshSubmitter', { ...options, bus, life: this.#life } satisfies MeshMemberOptions), { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#life += 1;
     this.#child = child;
     this.#wish = undefined;

@@ -6,10 +6,11 @@ import { TaskClient, TaskOutbox, type NewTask, type SubmittedTask } from '@corte
 import { chaosDomain, handInsOf, type ChaosTask } from './chaos-tasks.ts';
 import { openMeshHistory, readMeshHistories } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
+import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
 
 /** Tasks that are being handed in at once, and that may be open at once. */
-const [handedInAtOnce, openAtOnce] = [32, 400];
+const [handedInAtOnce, openAtOnce] = [32, 800];
 const progressMs = 50;
 const retryMs = 100;
 
@@ -49,6 +50,7 @@ export async function runMeshSubmitter({ bus: config, plan, index, life, histori
     },
   }, config);
   const client: TaskClient = new TaskClient({ bus, clock, createId: idGenerator({ clock, random }), outbox, onLost: (lost) => history.append({ at: 'lost', ...lost }) });
+  endWithParent();
   process.on('SIGTERM', () => {
     void client.close().then(() => outbox.settled()).then(() => bus.close()).then(() => process.exit(0));
   });

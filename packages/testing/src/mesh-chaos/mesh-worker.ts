@@ -6,6 +6,7 @@ import { TaskConsumer, TaskLedger } from '@cortex-runtime/dispatch';
 import { agentName, chaosDomain, type ChaosTask } from './chaos-tasks.ts';
 import { openMeshHistory, type MeshRecord } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
+import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
 
 /** Results that the stream keeps: all of a run, so that they can be counted at its end. */
@@ -21,6 +22,7 @@ export async function runMeshWorker({ bus: config, plan, index, life, histories,
   const consumer = new TaskConsumer({ ...deps, bus, ...(ledger === undefined ? {} : { ledger }) }, {
     identity: agentName(index % plan.agents), domains: [chaosDomain], concurrency: 8, drainMs, resultsKept,
   });
+  endWithParent();
   process.on('SIGTERM', () => {
     void consumer.stop().then(() => ledger?.close()).then(() => bus.close()).then(() => process.exit(0));
   });
