@@ -144,6 +144,7 @@ function gather({ histories, outcomes, deadLetters }: MeshEvidence): Facts {
           facts.effects.set(record.taskId, (facts.effects.get(record.taskId) ?? 0) + 1);
           break;
         case 'notice':
+        case 'logged':
       }
     }
   }

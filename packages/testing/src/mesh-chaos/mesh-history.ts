@@ -1,6 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { BusNotice } from '@cortex-runtime/bus';
+import { silentLogger, type Logger } from '@cortex-runtime/core';
+
 import { openCallLedger, readCallLedger } from '../call-ledger.ts';
 
 /** What a process of the mesh says of itself, one line each. */
@@ -15,8 +18,10 @@ export type MeshRecord =
   | { at: 'lost'; taskId: string; msgId: string }
   /** An outcome reached its submitter. */
   | ({ at: 'told' } & RecordedOutcome)
-  /** What a bus noticed: `bus.forgot`, `bus.reset`, `bus.lost`, `bus.lease_lost`. */
-  | { at: 'notice'; type: string }
+  /** What a bus noticed. */
+  | ({ at: 'notice' } & BusNotice)
+  /** What it logged as a warning or an error, for people who look for what happened. */
+  | { at: 'logged'; message: string; error?: unknown; taskId?: unknown; msgId?: unknown }
   /** An agent has begun a task. */
   | { at: 'began'; taskId: string; attempt: number; key: string }
   /** The effect of a task, as the world outside would see it. */
@@ -36,12 +41,23 @@ export type RecordedOutcome = {
 export type MeshLife = `${'submitter' | 'worker'}-${number}.${number}`;
 
 export interface MeshHistory {
+  /** The time is added, for people who look for what happened. */
   append(record: MeshRecord): void;
+}
+
+/** Writes warnings and errors into a history. */
+export function historyLogger(history: MeshHistory): Logger {
+  const log: Logger['warn'] = (facts, message) => {
+    const { error, taskId, msgId } = facts as { error?: unknown; taskId?: unknown; msgId?: unknown };
+    history.append({ at: 'logged', message, error, taskId, msgId });
+  };
+  return { ...silentLogger, warn: log, error: log };
 }
 
 /** Appends to the history of one life. What was appended survives the end of the process. */
 export function openMeshHistory(directory: string, life: MeshLife): MeshHistory {
-  return openCallLedger(join(directory, `${life}.jsonl`), { isSynced: false });
+  const ledger = openCallLedger(join(directory, `${life}.jsonl`), { isSynced: false });
+  return { append: (record) => ledger.append({ ...record, ms: Date.now() }) };
 }
 
 /** The histories of all lives of the processes whose name begins so, by life. */

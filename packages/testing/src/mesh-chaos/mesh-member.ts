@@ -7,7 +7,7 @@ import type { MeshLife } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
 
 /** How a life of a process ended: by whom, or by itself. */
-export type LifeEnd = 'killed' | 'told to stop' | 'killed by a task' | 'crashed';
+export type LifeEnd = 'killed' | 'told to stop' | 'killed by a task' | 'crashed' | 'over with the run';
 
 export interface MeshMemberInput {
   kind: 'submitter' | 'worker';
@@ -93,7 +93,7 @@ export class MeshMember {
   async stop(): Promise<void> {
     await this.#queue;
     this.#isOver = true;
-    await this.#end('SIGTERM', 'told to stop');
+    await this.#end('SIGTERM', 'over with the run');
     await this.proxy.close();
   }
 
@@ -142,6 +142,7 @@ export class MeshMember {
 
   #endOf(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): LifeEnd {
     if (signal === 'SIGKILL') return this.#child === child && this.#wish === undefined ? 'killed by a task' : 'killed';
-    return code === 0 ? 'told to stop' : 'crashed';
+    if (code !== 0 && signal !== 'SIGTERM') return 'crashed'; // it may not have got so far as to stop in order
+    return this.#isOver ? 'over with the run' : 'told to stop';
   }
 }

@@ -4,7 +4,7 @@ import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { TaskClient, TaskOutbox, type NewTask, type SubmittedTask } from '@cortex-runtime/dispatch';
 
 import { chaosDomain, handInsOf, type ChaosTask } from './chaos-tasks.ts';
-import { openMeshHistory, readMeshHistories } from './mesh-history.ts';
+import { historyLogger, openMeshHistory, readMeshHistories } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
@@ -45,11 +45,11 @@ export async function runMeshSubmitter({ bus: config, plan, index, life, histori
   const bus: RedisStreamBus = new RedisStreamBus({
     clock, random, identity: `submitter-${index}`,
     onNotice: (notice) => {
-      history.append({ at: 'notice', type: notice.type });
+      history.append({ at: 'notice', ...notice });
       client.noticed(notice);
     },
   }, config);
-  const client: TaskClient = new TaskClient({ bus, clock, createId: idGenerator({ clock, random }), outbox, onLost: (lost) => history.append({ at: 'lost', ...lost }) });
+  const client: TaskClient = new TaskClient({ bus, clock, logger: historyLogger(history), createId: idGenerator({ clock, random }), outbox, onLost: (lost) => history.append({ at: 'lost', ...lost }) });
   endWithParent();
   process.on('SIGTERM', () => {
     void client.close().then(() => outbox.settled()).then(() => bus.close()).then(() => process.exit(0));

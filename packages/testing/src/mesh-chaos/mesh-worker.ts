@@ -4,7 +4,7 @@ import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { TaskConsumer, TaskLedger } from '@cortex-runtime/dispatch';
 
 import { agentName, chaosDomain, type ChaosTask } from './chaos-tasks.ts';
-import { openMeshHistory, type MeshRecord } from './mesh-history.ts';
+import { historyLogger, openMeshHistory, type MeshRecord } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
@@ -16,8 +16,8 @@ const drainMs = 300;
 /** An agent of the mesh, as a program of its own: writes down what it runs, and dies where a task wants it. Says `ready`. */
 export async function runMeshWorker({ bus: config, plan, index, life, histories, journal }: MeshMemberOptions): Promise<void> {
   const history = openMeshHistory(histories, `worker-${index}.${life}`);
-  const deps = { clock: systemClock, random: systemRandom };
-  const bus = new RedisStreamBus({ ...deps, identity: `worker-${index}`, onNotice: ({ type }) => history.append({ at: 'notice', type }) }, config);
+  const deps = { clock: systemClock, random: systemRandom, logger: historyLogger(history) };
+  const bus = new RedisStreamBus({ ...deps, identity: `worker-${index}`, onNotice: (notice) => history.append({ at: 'notice', ...notice }) }, config);
   const ledger = journal === undefined ? undefined : await TaskLedger.open({ journal: await openMemberJournal(journal), clock: systemClock }, 'tasks');
   const consumer = new TaskConsumer({ ...deps, bus, ...(ledger === undefined ? {} : { ledger }) }, {
     identity: agentName(index % plan.agents), domains: [chaosDomain], concurrency: 8, drainMs, resultsKept,
