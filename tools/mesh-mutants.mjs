@@ -18,7 +18,7 @@ const mutants = [
       await this.#deps.publisher.publish(followUp.stream, followUp.payload, followUp);
       return this.#ack(delivery);
     }`]] },
-  { name: 'who has lost a task records its outcome all the same', file: `${scripts}/complete.lua.ts`, replace: [['if held[id] ~= count then', 'if false then']] },
+  { name: 'who has lost a task records its outcome all the same', kinds: ['pause-worker'], file: `${scripts}/complete.lua.ts`, replace: [['if held[id] ~= count then', 'if false then']] },
   { name: 'streams are trimmed by their length', file: `${scripts}/room.lua.ts`, replace: [["redis.call('XTRIM', stream, 'MINID', '~', floor, 'LIMIT', length - maxLength)", "redis.call('XTRIM', stream, 'MAXLEN', maxLength)"]] },
   { name: 'a group begins at the end of its stream', file: 'packages/bus/src/redis/redis-consumer.ts', replace: [["start: '0' | '$' = '0'", "start: '0' | '$' = '$'"]] },
   { name: 'a deduplication id is not heeded', file: 'packages/bus/src/redis/redis-publisher.ts', replace: [["if (dedupId === '') args.push(msgType, payload, '', '');", "if (dedupId !== ' ') args.push(msgType, payload, '', '');"]] },
@@ -27,19 +27,19 @@ const mutants = [
   { name: 'what kills its processes is tried once more', file: `${scripts}/claim.lua.ts`, replace: [['count >= allowed and 1 or 0', 'count > allowed and 1 or 0']] },
   { name: 'a take-over is not counted', file: `${scripts}/claim.lua.ts`, replace: [['{ entry[1], count + 1, entry[2]', '{ entry[1], count, entry[2]']] },
   { name: 'what came in a lost reply is not looked for', file: 'packages/bus/src/redis/redis-consumer.ts', replace: [['for (const stream of streams) {\n      const key = `${group} ${stream}`;', 'for (const stream of streams.slice(streams.length)) {\n      const key = `${group} ${stream}`;']] },
-  { name: 'who stops acknowledges what is not done', file: 'packages/bus/src/held-delivery.ts', replace: [['await this.#holder.settlements.release(this, 0)', 'await this.#holder.settlements.ack(this, undefined)']] },
+  { name: 'who stops acknowledges what is not done', kinds: ['deploy-worker'], file: 'packages/bus/src/held-delivery.ts', replace: [['await this.#holder.settlements.release(this, 0)', 'await this.#holder.settlements.ack(this, undefined)']] },
   { name: 'what was taken back is given out', file: `${scripts}/revoke.lua.ts`, replace: [["redis.call('XDEL', KEYS[1], id)\n", '\n']] },
-  { name: 'a repeated revocation does not know itself', file: `${scripts}/revoke.lua.ts`, replace: [['if done then return tonumber(done[1]) end', '']] },
+  { name: 'a repeated revocation does not know itself', kinds: ['cut-replies'], file: `${scripts}/revoke.lua.ts`, replace: [['if done then return tonumber(done[1]) end', '']] },
   { name: 'a task that is there is handed in again', file: `${scripts}/restore.lua.ts`, replace: [["if redis.call('XRANGE', KEYS[1], id, id)[1] then", 'if false then']] },
   { name: 'an outbox forgets a task when the bus has it', isForgetful: true, file: 'packages/dispatch/src/client/task-client.ts', replace: [['outbox?.accepted(taskId, msgId);\n    return { taskId, stream', 'outbox?.closed(taskId);\n    return { taskId, stream']] },
   { name: 'losses are not reported', isForgetful: true, file: 'packages/dispatch/src/client/task-client.ts', replace: [['if (noticesOfLoss.includes(type)) this', 'if (type === undefined) this']] },
-  { name: 'a result is acknowledged before it is handled', file: 'packages/dispatch/src/client/result-reader.ts', replace: [
+  { name: 'a result is acknowledged before it is handled', kinds: ['kill-submitter'], file: 'packages/dispatch/src/client/result-reader.ts', replace: [
     ["await this.#handler(result, { msgId: delivery.msgId });\n      outbox?.closed(result.taskId);\n      await delivery.ack();", "await delivery.ack();\n      await this.#handler(result, { msgId: delivery.msgId });\n      outbox?.closed(result.taskId);"],
   ] },
 ];
 
-/** The bugs, in the order in which they are tried; `isForgetful`: to be tried on a server that loses writes. */
-export const meshMutants = mutants.map(({ name, isForgetful = false }) => ({ name, isForgetful }));
+/** The bugs, in the order in which they are tried; `isForgetful`: to be tried on a server that loses writes; `kinds`: with the faults that bring it out. */
+export const meshMutants = mutants.map(({ name, isForgetful = false, kinds }) => ({ name, isForgetful, kinds }));
 
 /** Builds the processes of the mesh with one bug. @returns the module that they are started from, and what removes it again */
 export async function buildMeshMutant(name) {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-import { meshChaos, meshReportTable } from '../mesh-chaos/index.ts';
+import { meshChaos, meshReportTable, type MeshFaultKind } from '../mesh-chaos/index.ts';
 
 const usage = `usage: npm run chaos -- --mesh [--tasks 100000] [--seed N] [--faults N] [--durability standard|strict] [--flush] [--keep]
        npm run chaos -- --mesh --mutants
@@ -36,10 +36,13 @@ export async function main(argv: readonly string[], paths: { programModule: stri
   return report.findings.length === 0 ? 0 : 1;
 }
 
-/** A hand-made bug; `isForgetful`: to be tried on a server that loses writes. */
+/** A hand-made bug. */
 export interface MeshMutant {
   name: string;
+  /** To be tried on a server that loses writes. */
   isForgetful: boolean;
+  /** The faults that bring it out; all of them when left out. */
+  kinds: readonly MeshFaultKind[] | undefined;
 }
 
 /** The processes of a mesh with a bug, built for one run. */
@@ -47,19 +50,21 @@ export type BuildMeshMutant = (name: string) => Promise<{ programModule: string;
 
 /** `npm run chaos -- --mesh --mutants`: each hand-made bug must be found, and nothing where there is none. @returns the exit code: 1 when one lived */
 export async function mainMutants(mutants: readonly MeshMutant[], build: BuildMeshMutant, paths: { programModule: string }): Promise<number> {
-  const rulesFor = async (programModule: string, isForgetful: boolean) => {
-    const report = await meshChaos({ programModule, tasks: 1_600, faults: 40, seed: 7, drainMs: 12_000, durability: isForgetful ? 'standard' : 'strict' });
-    return [...new Set(report.findings.map(({ rule }) => rule))].join(', ');
+  const rulesFor = async (programModule: string, { isForgetful, kinds }: Omit<MeshMutant, 'name'>) => {
+    const durability = isForgetful ? 'standard' : 'strict';
+    const report = await meshChaos({ programModule, tasks: 1_600, faults: 40, seed: 7, drainMs: 15_000, durability, ...(kinds === undefined ? {} : { kinds: [...kinds] }) });
+    return { rules: [...new Set(report.findings.map(({ rule }) => rule))].join(', '), findings: report.findings };
   };
   for (const isForgetful of [false, true]) {
-    const found = await rulesFor(paths.programModule, isForgetful);
-    console.log(`${found === '' ? '✓ nothing' : '✗ something'} found without a bug${isForgetful ? ', on a server that loses writes' : ''}${found === '' ? '' : `: ${found}`}`);
-    if (found !== '') return 1;
+    const { rules, findings } = await rulesFor(paths.programModule, { isForgetful, kinds: undefined });
+    console.log(`${rules === '' ? '✓ nothing' : '✗ something'} found without a bug${isForgetful ? ', on a server that loses writes' : ''}${rules === '' ? '' : `: ${rules}`}`);
+    for (const { rule, message } of findings.slice(0, 20)) console.log(`  ${rule}: ${message}`);
+    if (rules !== '') return 1;
   }
   let lived = 0;
-  for (const { name, isForgetful } of mutants) {
+  for (const { name, ...how } of mutants) {
     const { programModule, remove } = await build(name);
-    const found = await rulesFor(programModule, isForgetful).finally(remove);
+    const { rules: found } = await rulesFor(programModule, how).finally(remove);
     if (found === '') lived += 1;
     console.log(`${found === '' ? '✗ lived ' : '✓ caught'} ${name}${found === '' ? '' : `: ${found}`}`);
   }

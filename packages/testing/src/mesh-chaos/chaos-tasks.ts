@@ -65,7 +65,7 @@ export function chaosTask({ seed, submitters, agents }: ChaosTaskPlan, number: n
 function kindOf(number: number, draw: number): ChaosTaskKind {
   if (number % killsEvery === firstKills) return 'kills';
   if (number % throwsEvery === firstThrows) return 'throws';
-  return draw < 0.02 ? 'slow' : draw < 0.04 ? 'cancelled' : 'plain';
+  return draw < 0.03 ? 'slow' : draw < 0.05 ? 'cancelled' : 'plain';
 }
 
 /** The tasks that one submitter hands in, in order, with how often. */

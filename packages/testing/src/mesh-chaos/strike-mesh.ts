@@ -54,7 +54,7 @@ export function strikeMesh({ submitters, workers, redis, leaseMs, afterOthers, w
     case 'kill-worker':
       return killed(worker);
     case 'pause-worker':
-      return paused(worker, leaseMs * (1.2 + strength * 1.5));
+      return paused(worker, leaseMs * (1.3 + strength * 1.7));
     case 'deploy-worker':
       return worker.afterOthers(() => worker.deploy());
     case 'kill-submitter':
