@@ -15,6 +15,8 @@ import { workDirectory } from '../harness/work-directory.mjs';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const tasks = Number(process.env.BENCH_TASKS ?? 30_000);
+/** Each process has done this many before it is measured: agents and their clients run for weeks. */
+const warmUp = 5_000;
 const cortexSide = 'bench/tasks/cortex-side.ts';
 const bullSide = 'bench/tasks/bull-side.mjs';
 
@@ -58,10 +60,15 @@ async function throughput(directory) {
     await withSides(directory, async (redis, open) => {
       const queue = await open(bullSide, { port: redis.port, name: `q${round}` });
       const worker = await open(bullSide, { port: redis.port, name: `q${round}` });
+      await queue.call('submit', { count: warmUp });
+      const warm = worker.call('done', warmUp);
+      await worker.call('work', { concurrency: 50 });
+      await warm;
+      await worker.call('pause');
       const before = await redis.usage();
       found.bulk = perSecond(await queue.call('submit', { count: tasks }));
       const done = worker.call('done', tasks);
-      await worker.call('work', { concurrency: 50 });
+      await worker.call('resume');
       found.bull = perSecond(await done);
       const after = await redis.usage();
       found.bullCommands = (after.commands - before.commands) / tasks;
@@ -72,11 +79,15 @@ async function throughput(directory) {
       await withSides(directory, async (redis, open) => {
         const client = await open(cortexSide, { url: redis.url });
         const worker = await open(cortexSide, { url: redis.url });
-        await client.call('submit', { count: 10, domain: 'warm' });
+        await client.call('submit', { count: warmUp, domain: 'warm' });
+        const warm = worker.call('done', warmUp);
+        await worker.call('work', { domain: 'warm', concurrency, directory: join(directory, `journal-${round}-${concurrency}`) });
+        await warm;
+        await worker.call('stopConsumer');
         const before = await redis.usage();
         const submitted = perSecond(await client.call('submit', { count: tasks, domain: 'eng' }));
         const done = worker.call('done', tasks);
-        await worker.call('work', { domain: 'eng', concurrency, directory: join(directory, `journal-${round}-${concurrency}`) });
+        await worker.call('work', { domain: 'eng', concurrency });
         found[`c${concurrency}`] = perSecond(await done);
         const after = await redis.usage();
         if (concurrency === 50) {

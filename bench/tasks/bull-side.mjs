@@ -41,6 +41,9 @@ export const operations = {
     await worker.waitUntilReady();
   },
 
+  pause: () => worker.pause(),
+  resume: () => worker.resume(),
+
   async done(count) {
     const begun = performance.now();
     await new Promise((resolve) => {

@@ -31,14 +31,14 @@ export const operations = {
       while (next < count) {
         const at = next;
         next += 500;
-        await Promise.all(Array.from({ length: Math.min(500, count - at) }, (_, index) => client.submit({ messageId: `m${at + index}`, text, domain, senderId: 'u' })));
+        await client.submitAll(Array.from({ length: Math.min(500, count - at) }, (_, index) => ({ messageId: `m${at + index}`, text, domain, senderId: 'u' })));
       }
     };
     await Promise.all([turns(), turns()]);
     return performance.now() - begun;
   },
 
-  /** Starts an agent that answers at once. @param directory - of its journal; none without it */
+  /** Starts an agent that answers at once. @param directory - of its journal; without one it goes on with the one that it has, if any */
   async work({ domain, concurrency, directory }: { domain: string; concurrency: number; directory?: string }) {
     if (directory !== undefined) {
       mkdirSync(directory, { recursive: true });
@@ -60,6 +60,10 @@ export const operations = {
       if (finished >= target) resolve();
     });
     return performance.now() - begun;
+  },
+
+  async stopConsumer() {
+    await consumer?.stop();
   },
 
   async stopWork() {

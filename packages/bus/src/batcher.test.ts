@@ -29,6 +29,18 @@ describe('Batcher', () => {
     expect(await Promise.all(later)).toEqual([30, 40, 50]);
   });
 
+  it('gives of several that are added together each its result, over batches', async () => {
+    const refused = new Error('refused');
+    const batcher = new Batcher(async (items: number[]) => {
+      if (items.includes(7)) throw refused;
+      return items.map((item) => (item % 2 === 0 ? item * 10 : new Error(String(item))));
+    }, { maxItems: 3, lanes: 2 });
+    const alone = batcher.add(2);
+    expect(await batcher.addAll([4, 1, 6, 7, 8])).toEqual([40, new Error('1'), refused, refused, refused]);
+    expect(await alone).toBe(20);
+    expect(await batcher.addAll([])).toEqual([]);
+  });
+
   it('keeps to the number of items, the weight and the lanes, and never starves an item that is too heavy', async () => {
     const { batches, finish, run } = held();
     const batcher = new Batcher(run, { maxItems: 3, maxWeight: 10, weigh: (item) => item, lanes: 2 });

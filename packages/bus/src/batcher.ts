@@ -1,3 +1,16 @@
+/** Where the result of an item goes. */
+interface Recipient<Result> {
+  /** @param place - of the item among those that were added together */
+  settle(place: number, result: Result | Error): void;
+}
+
+/** An item that waits, or is under way. */
+interface Waiting<Item, Result> {
+  item: Item;
+  place: number;
+  to: Recipient<Result>;
+}
+
 /**
  * Collects items that are added while earlier batches are under way, or in one turn of the microtask queue, and hands them over together.
  * A single item at an idle moment goes at once: batching costs no latency.
@@ -9,7 +22,7 @@ export class Batcher<Item, Result> {
   readonly #weigh: (item: Item) => number;
   readonly #lanes: number;
   readonly #freeLanes: number[];
-  #waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
+  #waiting: Waiting<Item, Result>[] = [];
   #isScheduled = false;
 
   /**
@@ -30,16 +43,39 @@ export class Batcher<Item, Result> {
     return this.#waiting.length === 0 && this.#freeLanes.length === this.#lanes;
   }
 
+  /** @throws the error that is the item's result */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
-      if (!this.#isScheduled && this.#freeLanes.length > 0) {
-        this.#isScheduled = true;
-        queueMicrotask(() => {
-          this.#isScheduled = false;
-          this.#flush();
-        });
-      }
+      const to = { settle: (_: number, result: Result | Error) => (result instanceof Error ? reject(result) : resolve(result)) };
+      this.#waiting.push({ item, place: 0, to });
+      this.#schedule();
+    });
+  }
+
+  /** Several at once, in order. @returns of each its result, or why it has none */
+  addAll(items: readonly Item[]): Promise<(Result | Error)[]> {
+    const results = new Array<Result | Error>(items.length);
+    let left = items.length;
+    if (left === 0) return Promise.resolve(results);
+    return new Promise((resolve) => {
+      const to = {
+        settle(place: number, result: Result | Error) {
+          results[place] = result;
+          left -= 1;
+          if (left === 0) resolve(results);
+        },
+      };
+      items.forEach((item, place) => this.#waiting.push({ item, place, to }));
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#freeLanes.length === 0) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#flush();
     });
   }
 
@@ -50,22 +86,19 @@ export class Batcher<Item, Result> {
       const batch = this.#take();
       this.#run(batch.map(({ item }) => item), lane).then(
         (results) => {
-          batch.forEach(({ resolve, reject }, index) => {
-            const result = results[index] as Result | Error;
-            if (result instanceof Error) reject(result);
-            else resolve(result);
-          });
+          batch.forEach(({ place, to }, index) => to.settle(place, results[index] as Result | Error));
           this.#done(lane);
         },
         (error: unknown) => {
-          for (const { reject } of batch) reject(error);
+          const reason = error instanceof Error ? error : new Error(String(error));
+          for (const { place, to } of batch) to.settle(place, reason);
           this.#done(lane);
         },
       );
     }
   }
 
-  #take() {
+  #take(): Waiting<Item, Result>[] {
     let weight = 0;
     let size = 0;
     for (const { item } of this.#waiting) {

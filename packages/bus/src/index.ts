@@ -7,6 +7,7 @@ export {
   type GroupMessage,
   type MessageBus,
   type NackOutcome,
+  type NewMessage,
   type PublishedMessage,
   type PublishOptions,
   type ReadGroupOptions,

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { inject, onTestFinished, vi } from 'vitest';
 
 import type { BusConfig } from '../src/config/index.ts';
-import type { BusNotice, Delivery, Subscription } from '../src/index.ts';
+import type { BusNotice } from '../src/index.ts';
 import { RedisStreamBus } from '../src/redis/index.ts';
 import { chaosProxy, redisServer, type ChaosProxy, type RedisServer, type RedisServerOptions } from '../src/testing/servers/index.ts';
 
@@ -44,24 +44,7 @@ export async function proxyTo(server: { port: number }): Promise<ChaosProxy> {
   return proxy;
 }
 
-export async function take(subscription: Subscription): Promise<Delivery> {
-  const { value, done } = await subscription.next();
-  if (done === true || value === undefined) throw new Error('the subscription has ended');
-  return value;
-}
-
-/** Takes and acknowledges `count` messages; gives their texts. */
-export async function takeTexts(subscription: Subscription, count: number): Promise<string[]> {
-  const texts: string[] = [];
-  const acks: Promise<void>[] = [];
-  while (texts.length < count) {
-    const delivery = await take(subscription);
-    texts.push(delivery.text());
-    acks.push(delivery.ack());
-  }
-  await Promise.all(acks);
-  return texts;
-}
+export { take, takeTexts } from '../src/testing/contract-bus.ts';
 
 export function until<T>(check: () => T | Promise<T>, timeoutMs = 15_000): Promise<T> {
   return vi.waitFor(check, { timeout: timeoutMs, interval: 10 });

@@ -155,7 +155,7 @@ describe.skipIf(redisUrl === '')('replies that are lost', { timeout: 60_000 }, (
     await bus.publish('s', 'work');
     const [one, two] = [await take(bus.subscribe('s', { group: 'one' })), await take(bus.subscribe('s', { group: 'two' }))];
     let results = 0;
-    proxy.when = (reply) => reply.toString().startsWith('*1\r\n$') && (results += 1) === 1;
+    proxy.when = (reply) => reply.toString().startsWith('$1\r\n1') && (results += 1) === 1;
     proxy.fault = 'cut-reply';
     await Promise.all([one.ack({ publish: { stream: 'results', payload: 'one' } }), two.ack({ publish: { stream: 'results', payload: 'two' } })]);
     expect(proxy.struck).toBe(1);

@@ -27,7 +27,7 @@ export { markText, quoteName } from './mark-text.ts';
 export { isSecretName } from './secret-name.ts';
 export { DocumentError, formatPath, type DocumentIssue } from './document/document-error.ts';
 export { parseDocument, readDocument, readDocumentInput, shapeOf, type DocumentResult, type ReadDocumentOptions } from './document/parse-document.ts';
-export { documentCodec, type DocumentCodec } from './document/document-codec.ts';
+export { documentCodec, type DocumentCodec, type DocumentCodecOptions } from './document/document-codec.ts';
 export { toDocument } from './document/to-document.ts';
 export { documentJsonSchema } from './document/document-json-schema.ts';
 export { documentFieldName } from './document/field-name.ts';

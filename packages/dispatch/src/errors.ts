@@ -1,5 +1,8 @@
 import { CortexError } from '@cortex-runtime/core';
 
+import type { SubmittedTask } from './client/submitted-task.ts';
+import type { TaskPayload } from './task/task-payload.ts';
+
 /** Base of everything that dispatching throws on purpose. */
 export class DispatchError extends CortexError {
   readonly code: string = 'DISPATCH_ERROR';
@@ -16,6 +19,24 @@ export class MessageConflictError extends DispatchError {
     super(`the message id ${JSON.stringify(messageId)} belongs to task ${taskId}, whose content is different; give a new message a new id`, options);
     this.messageId = messageId;
     this.taskId = taskId;
+  }
+}
+
+/** Some of several tasks are not on the bus. The others are. */
+export class TasksNotSubmittedError extends DispatchError {
+  override readonly code = 'DISPATCH_NOT_SUBMITTED';
+  /** Whether all that were refused may be taken later. */
+  override readonly retryable: boolean;
+  /** Those that the bus has. */
+  readonly submitted: readonly SubmittedTask[];
+  /** The others, complete: handing them in again as they are is safe. */
+  readonly refused: readonly { readonly task: TaskPayload; readonly error: Error }[];
+
+  constructor(submitted: readonly SubmittedTask[], refused: readonly { task: TaskPayload; error: Error }[]) {
+    super(`${refused.length} of ${submitted.length + refused.length} tasks are not on the bus; \`refused\` has each with its reason, to be handed in again as it is`, { cause: refused[0]?.error });
+    this.submitted = submitted;
+    this.refused = refused;
+    this.retryable = refused.every(({ error }) => CortexError.is(error) && error.retryable);
   }
 }
 

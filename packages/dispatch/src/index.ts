@@ -13,7 +13,8 @@ export type { ChannelMessage, MessageReference } from './channel/channel-message
 export type { AgentActivity, ChannelProvider, MessageSource, ReplyTarget } from './channel/channel-provider.ts';
 export { BusChannel } from './channel/bus-channel.ts';
 export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-relay.ts';
-export { cancelEvent, TaskClient, type Destination, type SubmittedTask, type TaskClientDependencies } from './client/task-client.ts';
+export { cancelEvent, TaskClient, type Destination, type TaskClientDependencies } from './client/task-client.ts';
+export type { SubmittedTask } from './client/submitted-task.ts';
 export type { ReceivedResult, ResultHandler } from './client/result-reader.ts';
 export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';
 export { TaskDispatcher, type DispatchResult, type TaskDispatcherDependencies } from './dispatch/task-dispatcher.ts';
@@ -30,5 +31,5 @@ export { EventFeeds, type FedEvent } from './topics/event-feeds.ts';
 export { MessageTopics, type MessageOfTopic, type NewTopicMessage } from './topics/message-topics.ts';
 export {
   AgentFailedError, ChannelError, ChannelStartError, DispatchError, DispatchStoreError, EmptyAnswerError, MessageConflictError, ResultTimeoutError, TaskCancelledError,
-  TaskRefusedError, TaskTimeoutError,
+  TaskRefusedError, TasksNotSubmittedError, TaskTimeoutError,
 } from './errors.ts';

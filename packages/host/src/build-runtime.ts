@@ -1,6 +1,6 @@
 import { AgentRuntime, type RuntimeDependencies } from '@cortex-runtime/agent-process';
-import { InvalidInputError, type Clock, type Disk, type IdGenerator, type Logger, type Net, type Random } from '@cortex-runtime/core';
-import { createModelProvider, type PriceTable } from '@cortex-runtime/models';
+import { InvalidInputError } from '@cortex-runtime/core';
+import { createModelProvider } from '@cortex-runtime/models';
 import { mcpServer } from '@cortex-runtime/plugins/mcp';
 import type { CronScheduler, WebhookRoutes } from '@cortex-runtime/triggers';
 
@@ -8,21 +8,13 @@ import type { HostMesh } from './mesh/host-mesh.ts';
 import type { Journals } from './open-journals.ts';
 import type { HostPlugins } from './plugins/host-plugins.ts';
 import { pluginsProcessId } from './plugins/plugins-process.ts';
-import type { HostStorage } from './storage/host-storage.ts';
+import type { HostStorage, HostStorageDeps } from './storage/host-storage.ts';
 
-export interface BuildRuntimeDeps {
-  clock: Clock;
-  random: Random;
-  disk: Disk;
-  net: Net;
-  logger: Logger;
-  createId: IdGenerator;
-  environment: Readonly<Record<string, string | undefined>>;
+export interface BuildRuntimeDeps extends HostStorageDeps {
   journals: Journals;
   plugins: HostPlugins;
   scheduler: CronScheduler;
   webhookRoutes: WebhookRoutes;
-  prices: PriceTable;
   storage: HostStorage;
   mesh: HostMesh;
 }

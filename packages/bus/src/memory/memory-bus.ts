@@ -2,13 +2,13 @@ import { describeError, InvalidInputError, silentLogger, type Clock, type Health
 
 import { BusConfig, type BusSettings } from '../config/index.ts';
 import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
-import { BusConflictError, BusFullError } from '../errors.ts';
+import { BusConflictError, BusError, BusFullError } from '../errors.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
 import type {
-  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
+  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, NewMessage, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
 } from '../message-bus.ts';
 import { notifier } from '../notifier.ts';
-import { assertFollowUp, assertPublishOptions } from '../publish-options.ts';
+import { assertFollowUp, assertNewMessages, assertPublishOptions } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { MemoryConsumer } from './memory-consumer.ts';
 import { hasPayload, MemoryStream, payloadOf, type MemoryEntry, type MemoryGroup, type Pending } from './memory-stream.ts';
@@ -49,6 +49,20 @@ export class MemoryBus implements MessageBus {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  async publishAll(stream: string, messages: readonly NewMessage[]): Promise<(string | Error)[]> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    assertNewMessages(messages);
+    return messages.map(({ payload, ...options }) => {
+      try {
+        return this.#publish(stream, payload, options);
+      } catch (error) {
+        if (error instanceof BusError) return error;
+        throw error;
+      }
+    });
   }
 
   #publish(stream: string, payload: Uint8Array | string, options: PublishOptions): string {

@@ -76,7 +76,7 @@ export class Completions {
     const [low, high] = idRange(deliveries);
     const batch = this.#batches;
     const head = (attempt: number) => [group, this.#consumer, low, high, batch, attempt, maxLength, settings.maxBacklog, trimsUnread ? '1' : '', laneMemoryMs, settings.dedupWindowMs];
-    const replies = await connection
+    const reply = await connection
       .persist(`complete on ${stream}`, async (attempt) => {
         const done = runConfirmed(connection, settings, to, completeScript, [...keys, ...hashes], [...head(attempt), ...args]);
         const { reply, problem } = await done.catch((error: unknown) => ({ reply: goneWithGroup(error), problem: undefined }));
@@ -87,10 +87,9 @@ export class Completions {
       .catch((error: unknown) => {
         throw asFull(to, error);
       });
-    if (!Array.isArray(replies)) return deliveries.map(() => false);
-    return replies.map((reply) => {
-      if (reply === '~') return new BusFullError(to, `${settings.maxBacklog} messages are not acknowledged yet`);
-      return reply !== '0' && reply !== '2';
+    return deliveries.map((_, index) => {
+      const sign = reply === 'gone' ? '2' : (reply as string)[index];
+      return sign === '~' ? new BusFullError(to, `${settings.maxBacklog} messages are not acknowledged yet`) : sign === '1';
     });
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '@cortex-runtime/core';
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusError, BusFullError } from '../errors.ts';
-import type { PublishOptions, RestoredMessage } from '../message-bus.ts';
+import type { NewMessage, PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { runOrThrow } from './confirm.ts';
 import { payloadText } from './entry-codec.ts';
@@ -51,23 +51,36 @@ export class RedisPublisher {
     this.#onForgotten = onForgotten;
   }
 
-  async publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
-    const dedupId = options.dedupId ?? '';
+  /** @throws InvalidInputError at once, the rest by the promise */
+  publish(stream: string, payload: Uint8Array | string, options: PublishOptions): Promise<string> {
     assertPublishOptions(options);
-    const reply = await this.#batcher(stream).add({
+    return this.#batcher(stream).add(this.#outgoing(payload, options));
+  }
+
+  /** @returns of each its id, or why it has none */
+  publishAll(stream: string, messages: readonly NewMessage[]): Promise<(string | Error)[]> {
+    return this.#batcher(stream).addAll(messages.map((message) => this.#outgoing(message.payload, message)));
+  }
+
+  #outgoing(payload: Uint8Array | string, options: PublishOptions): Outgoing {
+    return {
       payload: payloadText(payload),
       msgType: options.msgType ?? 'task',
-      dedupId,
+      dedupId: options.dedupId ?? '',
       maxLength: options.maxLength ?? this.#settings.maxLength,
       trimsUnread: options.whileUnread === 'trim',
-    });
+    };
+  }
+
+  /** What the script says of a message: its id, or why it has none. */
+  #answered(stream: string, dedupId: string, reply: string): string | Error {
     switch (reply[0]) {
       case '=':
         return reply.slice(1);
       case '!':
-        throw new BusConflictError(stream, dedupId, reply.slice(1));
+        return new BusConflictError(stream, dedupId, reply.slice(1));
       case '~':
-        throw new BusFullError(stream, `${this.#settings.maxBacklog} messages are not acknowledged yet`);
+        return new BusFullError(stream, `${this.#settings.maxBacklog} messages are not acknowledged yet`);
       default:
         return reply;
     }
@@ -106,7 +119,7 @@ export class RedisPublisher {
     return known.batcher;
   }
 
-  async #send(stream: string, items: Outgoing[], lane: number, last: LastBatch[]): Promise<string[]> {
+  async #send(stream: string, items: Outgoing[], lane: number, last: LastBatch[]): Promise<(string | Error)[]> {
     const number = String((this.#batches += 1));
     const before = last[lane];
     delete last[lane]; // whether this one arrives is not known until it is acknowledged
@@ -128,14 +141,15 @@ export class RedisPublisher {
     const { maxBacklog, dedupWindowMs } = this.#settings;
     try {
       const head = [maxLength, maxBacklog, dedupWindowMs, laneMemoryMs, trimsUnread ? '1' : '', isRemembered ? before.number : ''];
-      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => (await runOrThrow(this.#connection, this.#settings, stream, publishScript, keys, [number, attempt, ...head, ...args])) as string[]);
-      const [hasForgotten, ...replies] = await publish().catch((error: unknown) => {
+      const publish = () => this.#connection.persist(`publish to ${stream}`, async (attempt) => (await runOrThrow(this.#connection, this.#settings, stream, publishScript, keys, [number, attempt, ...head, ...args])) as string);
+      const words = await publish().catch((error: unknown) => {
         if (!isFull(error)) throw error;
         return publish(); // what was refused has made room, where there was any to make
       });
+      const [hasForgotten, ...replies] = words.split(' ');
       last[lane] = { number, at: this.#clock.monotonic() };
       if (hasForgotten === '1') this.#onForgotten(stream);
-      return replies;
+      return replies.map((reply, index) => this.#answered(stream, items[index]?.dedupId ?? '', reply));
     } catch (error) {
       throw serverRefused(stream, error);
     }

@@ -126,8 +126,8 @@ export class RedisSettlements implements Settlements {
     const number = (this.#works += 1);
     const args = [group, this.#consumer, low, high, ...deliveries.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
     return connection.persist(`acknowledge on ${stream}`, async (attempt) => {
-      const replies = await connection.script(ackScript, keys, [number, attempt, laneMemoryMs, ...args]).catch(goneWithGroup);
-      return Array.isArray(replies) ? replies.map((reply) => reply === '1') : deliveries.map(() => false);
+      const reply = await connection.script(ackScript, keys, [number, attempt, laneMemoryMs, ...args]).catch(goneWithGroup);
+      return deliveries.map((_, index) => reply !== 'gone' && (reply as string)[index] === '1');
     });
   }
 }

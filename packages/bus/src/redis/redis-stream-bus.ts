@@ -4,10 +4,10 @@ import { BusConfig, type BusSettings } from '../config/index.ts';
 import { completeReadOptions, completeSubscribeOptions } from '../consumer-options.ts';
 import { assertOpen, HeldSubscription } from '../held-subscription.ts';
 import type {
-  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
+  BusNotice, DeadLetter, Envelope, FollowUp, GroupMessage, MessageBus, NackOutcome, NewMessage, PublishedMessage, PublishOptions, ReadGroupOptions, RestoredMessage, StreamStatus, SubscribeOptions, Subscription, Tail,
 } from '../message-bus.ts';
 import { notifier } from '../notifier.ts';
-import { assertFollowUp } from '../publish-options.ts';
+import { assertFollowUp, assertNewMessages } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
@@ -82,6 +82,13 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
     return this.#publisher.publish(stream, payload, options);
+  }
+
+  async publishAll(stream: string, messages: readonly NewMessage[]): Promise<(string | Error)[]> {
+    assertOpen(this.#isClosed);
+    assertStreamName(stream);
+    assertNewMessages(messages);
+    return this.#publisher.publishAll(stream, messages);
   }
 
   async createGroup(stream: string, group = this.settings.consumerGroup, options: { start?: 'beginning' | 'end' } = {}): Promise<void> {

@@ -2,7 +2,7 @@ import { describeError, type Clock, type Logger, type Timer } from '@cortex-runt
 
 import type { BusSettings } from '../config/index.ts';
 import { isLeased, type RedisNames } from './redis-names.ts';
-import type { RedisConnection, Reply } from './redis-connection.ts';
+import { isFull, type RedisConnection, type Reply } from './redis-connection.ts';
 import { beatScript } from './scripts/beat.lua.ts';
 
 /** A stream that subscriptions of this process read for a group. */
@@ -81,10 +81,17 @@ export class Sweeper {
     }
     const { leaseMs, sweepMs } = this.#deps.settings;
     this.#every(leaseMs / 3, () => this.#renew());
-    this.#every(sweepMs, () => {
-      this.#sweep = this.#sweepOnce();
-      return this.#sweep;
-    });
+    // The first look is at once: whoever dies before the second would else be known a whole look later.
+    this.#every(sweepMs, () => this.#sweepAndPlan(), 0);
+  }
+
+  /** @returns milliseconds until the next one: sooner than usual, when somebody's lease may have run out by then */
+  async #sweepAndPlan(): Promise<number> {
+    this.#sweep = this.#sweepOnce();
+    await this.#sweep;
+    const { leaseMs, sweepMs } = this.#deps.settings;
+    const due = [...this.#observed].filter(([consumer, { changedAt }]) => consumer !== this.#consumer && changedAt < this.#watchedMs).map(([, { changedAt }]) => changedAt + leaseMs - this.#watchedMs);
+    return Math.min(sweepMs, ...due.filter((ms) => ms > 0));
   }
 
   /** The lease is given up at once, so that what could not be given back is taken over early. */
@@ -107,8 +114,12 @@ export class Sweeper {
 
   async #renew(): Promise<void> {
     this.#beat += 1;
-    await this.#deps.connection.script(beatScript, [this.#deps.names.consumers], [this.#consumer, this.#beat]);
-    await this.#deps.host.touch();
+    const { connection, names, host } = this.#deps;
+    await connection.command(['HSET', names.consumers, this.#consumer, this.#beat]).catch((error: unknown) => {
+      if (!isFull(error)) throw error;
+      return connection.script(beatScript, [names.consumers], [this.#consumer, this.#beat]);
+    });
+    await host.touch();
   }
 
   async #sweepOnce(): Promise<void> {
@@ -163,13 +174,14 @@ export class Sweeper {
     return routes[this.#nextIdleRoute];
   }
 
-  #every(ms: number, work: () => Promise<void>, waitMs = ms): void {
+  /** @param work - gives milliseconds until it is to be done again, if not the usual time */
+  #every(ms: number, work: () => Promise<number | void>, waitMs = ms): void {
     const timer = this.#deps.clock.setTimer(
       waitMs,
       () => {
         this.#timers = this.#timers.filter((each) => each !== timer);
         void work().then(
-          () => ms,
+          (nextMs) => nextMs ?? ms,
           (error: unknown) => {
             this.#deps.logger.debug({ error: describeError(error) }, 'keeping leases failed; it is tried again');
             return ms * hurry;

@@ -52,6 +52,27 @@ export function publishingPromises(promise: Promised): void {
     await bus.publish('s', 'fits');
   }, { maxBacklog: 50, maxLength: 5 });
 
+  promise('takes several at once, in order, and says of each what became of it', async ({ bus }) => {
+    const messages = Array.from({ length: 1_000 }, (_, index) => ({ payload: String(index), dedupId: `id-${index}` }));
+    const ids = await bus.publishAll('s', messages);
+    expect(new Set(ids).size).toBe(1_000);
+    expect(await bus.publishAll('s', [...messages.slice(0, 3), { payload: 'other', dedupId: 'id-3' }, { payload: 'plain', msgType: 'note' }])).toEqual([ids[0], ids[1], ids[2], expect.any(BusConflictError), expect.any(String)]);
+    const subscription = bus.subscribe('s', { maxInFlight: 100 });
+    expect(await takeTexts(subscription, 1_001)).toEqual([...messages.map(({ payload }) => payload), 'plain']);
+    expect(await bus.publishAll('s', [])).toEqual([]);
+    for (const wrong of [{ payload: 'x', dedupId: '' }, { payload: 7 as never }]) {
+      await expect(bus.publishAll('s', [{ payload: 'fits' }, wrong])).rejects.toThrow(/^messages\[1\]\./);
+    }
+    expect((await bus.inspect('s')).length).toBe(1_001);
+  });
+
+  promise('takes of several as many as there is room for', async ({ bus }) => {
+    const results = await bus.publishAll('s', Array.from({ length: 60 }, (_, index) => ({ payload: String(index) })));
+    expect(results.slice(0, 50).every((result) => typeof result === 'string')).toBe(true);
+    expect(results.slice(50).every((result) => result instanceof BusFullError)).toBe(true);
+    expect(await takeTexts(bus.subscribe('s'), 50)).toEqual(Array.from({ length: 50 }, (_, index) => String(index)));
+  }, { maxBacklog: 50, maxLength: 5 });
+
   promise('takes more again when a group that held the stream is removed', async ({ bus }) => {
     await bus.createGroup('s', 'gone');
     await bus.createGroup('s', 'here');

@@ -34,6 +34,19 @@ describe('documentCodec', () => {
     expect(documentCodec(Flat).read({ task_id: 't', thread_id: null, mentions: [], is_urgent: false })).toEqual(value);
   });
 
+  it('writes the same as text, with what a field says besides', () => {
+    const codec = documentCodec(Flat);
+    for (const value of [{ taskId: 't' }, { taskId: 'ü"\u2028\ud800', threadId: 'x', mentions: ['a'], metadata: { roomId: undefined, b: null }, isUrgent: true, proposals: [{ name: 'n' }] }]) {
+      expect(codec.writeText(Flat.parse(value))).toBe(JSON.stringify(codec.writeCompact(Flat.parse(value))));
+    }
+    expect(documentCodec(Nested).writeText(Nested.parse({ taskId: 't' }))).toBe('{"task_id":"t","inner":{"room_id":""},"wait":1}');
+    expect(() => documentCodec(Nested, { saysFalse: ['taskId'] })).toThrow(TypeError);
+    expect(documentCodec(z.looseObject({ a: z.string().default('') })).writeText({ a: '' })).toBe('{}');
+    const said = documentCodec(Flat, { implied: { threadId: 'main' }, saysFalse: ['isUrgent'] });
+    expect(said.writeText(Flat.parse({ taskId: 't', threadId: 'main' }))).toBe('{"task_id":"t","is_urgent":false}');
+    expect(said.writeCompact(Flat.parse({ taskId: 't', threadId: 'other' }))).toEqual({ task_id: 't', thread_id: 'other', is_urgent: false });
+  });
+
   it('completes what a caller gives, and refuses what does not fit', () => {
     const codec = documentCodec(Flat);
     expect(codec.complete({ taskId: 't', mentions: ['a'] })).toEqual(Flat.parse({ taskId: 't', mentions: ['a'] }));

@@ -18,10 +18,16 @@ export class ResultWatch {
   /** By task id. */
   readonly #waiting = new Map<string, Set<(result: TaskResult) => void>>();
   #tail: Promise<Tail> | undefined;
+  #isWatching = false;
 
   constructor(deps: { bus: MessageBus; logger: Logger }) {
     this.#bus = deps.bus;
     this.#logger = deps.logger;
+  }
+
+  /** Whether it sees what is published now. */
+  get isWatching(): boolean {
+    return this.#isWatching;
   }
 
   /** Resolves when a result that is published from now on reaches `listener`. @returns ends it */
@@ -45,12 +51,14 @@ export class ResultWatch {
 
   async close(): Promise<void> {
     this.#waiting.clear();
+    this.#isWatching = false;
     const tail = await this.#tail?.catch(() => undefined);
     await tail?.stop();
   }
 
   async #open(): Promise<Tail> {
     const tail = await this.#bus.tail(RESULTS_STREAM);
+    this.#isWatching = true;
     void this.#run(tail);
     return tail;
   }

@@ -49,7 +49,7 @@ export type TaskPayload = KnownFields<z.output<typeof TaskPayload>>;
 /** What a caller has to say of a task. */
 export type NewTask = Partial<KnownFields<z.input<typeof TaskPayload>>> & { messageId: string };
 
-const codec = documentCodec(TaskPayload);
+const codec = documentCodec(TaskPayload, { implied: { priority: 'normal' } });
 
 /** @throws DocumentError naming each field that does not fit */
 export function readTaskPayload(raw: unknown): TaskPayload {
@@ -70,7 +70,5 @@ function withOneRoom(payload: TaskPayload): TaskPayload {
 
 /** The document form as text, without what is as good as absent. */
 export function writeTaskPayload(payload: TaskPayload): string {
-  const document = codec.writeCompact(payload);
-  if (document['priority'] === 'normal') delete document['priority'];
-  return JSON.stringify(document);
+  return codec.writeText(payload);
 }

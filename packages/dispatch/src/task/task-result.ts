@@ -52,7 +52,7 @@ export const TaskResult = z.looseObject({
 export type TaskResult = KnownFields<z.output<typeof TaskResult>>;
 export type TaskResultInput = KnownFields<z.input<typeof TaskResult>>;
 
-const codec = documentCodec(TaskResult);
+const codec = documentCodec(TaskResult, { saysFalse: ['replyDelivered'] });
 
 /** @throws DocumentError naming each field that does not fit */
 export function readTaskResult(raw: unknown): TaskResult {
@@ -61,7 +61,5 @@ export function readTaskResult(raw: unknown): TaskResult {
 
 /** The document form as text, without what is as good as absent. */
 export function writeTaskResult(result: TaskResult): string {
-  const document = codec.writeCompact(result);
-  if (result.replyDelivered === false) document['reply_delivered'] = false;
-  return JSON.stringify(document);
+  return codec.writeText(result);
 }

@@ -7,7 +7,7 @@ import { laneFunction } from './lane.lua.ts';
  *
  * KEYS  1 stream · 2 errors of earlier attempts · 3 what this lane did last
  * ARGV  1 number of the batch · 2 attempt · 3 ms a lane is remembered · 4 group · 5 consumer · 6 lowest id · 7 highest id · then id, delivery count of each
- * Returns per message: 1 acknowledged, 0 held by another or delivered again, 2 not pending at all
+ * Returns a text with one digit per message: 1 acknowledged, 0 held by another or delivered again, 2 not pending at all
  */
 export const ackScript = script(`${laneFunction}
 local done = lane(KEYS[3], ARGV[1], ARGV[2])
@@ -31,6 +31,7 @@ for i = 8, #ARGV, 2 do
 end
 if #ids > 0 then redis.call('XACK', KEYS[1], group, unpack(ids)) end
 if #retried > 0 then redis.call('HDEL', KEYS[2], unpack(retried)) end
-redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[3])
-return replies
+local reply = table.concat(replies)
+redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. reply, 'PX', ARGV[3])
+return reply
 `, { runsWhenFull: true });

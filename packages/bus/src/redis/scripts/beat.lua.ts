@@ -1,7 +1,7 @@
 import { script } from '../script.ts';
 
 /**
- * Shows that a consumer lives. A script, because a full server refuses the plain command, and would let all work be taken over.
+ * Shows that a consumer lives, on a full server: that refuses the plain command, and would let all work be taken over.
  *
  * KEYS  1 consumers · ARGV  1 consumer · 2 its number
  */

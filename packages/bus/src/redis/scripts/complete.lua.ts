@@ -11,7 +11,7 @@ import { roomFunction } from './room.lua.ts';
  * ARGV  1 group · 2 consumer · 3 lowest id · 4 highest id · 5 number of the batch · 6 attempt · 7 acknowledged follow-ups to keep · 8 unacknowledged ones allowed
  *       9 '1' when only the newest unread follow-ups are kept while there is no group · 10 ms a lane is remembered · 11 ms follow-ups are noted · then per message: id, delivery
  *       count, number of its hash of follow-ups ('' when nobody will ask for it), type and payload of the follow-up
- * Returns per message: the id of the follow-up, '0' held by another or delivered again, '2' not pending at all, '~' (the stream of the follow-ups is full)
+ * Returns a text with one sign per message: '1' completed, '0' held by another or delivered again, '2' not pending at all, '~' (the stream of the follow-ups is full)
  */
 export const completeScript = script(`${laneFunction}${roomFunction}${noteFollowUpsFunction}
 local done = lane(KEYS[4], ARGV[5], ARGV[6])
@@ -29,7 +29,8 @@ for i = 12, #ARGV, 5 do
   elseif left <= 0 then
     reply = '~'
   else
-    reply = redis.call('XADD', KEYS[3], '*', 'type', ARGV[i + 3], 'payload', ARGV[i + 4])
+    local followUp = redis.call('XADD', KEYS[3], '*', 'type', ARGV[i + 3], 'payload', ARGV[i + 4])
+    reply = '1'
     left = left - 1
     ids[#ids + 1] = id
     if count > 1 then retried[#retried + 1] = ARGV[1] .. ' ' .. id end
@@ -37,7 +38,7 @@ for i = 12, #ARGV, 5 do
     if number then
       local its = notes[number] or {}
       its[#its + 1] = id
-      its[#its + 1] = reply
+      its[#its + 1] = followUp
       notes[number] = its
     end
   end
@@ -46,6 +47,7 @@ end
 for number, its in pairs(notes) do noteFollowUps(KEYS[4 + number], ARGV[11], unpack(its)) end
 if #ids > 0 then redis.call('XACK', KEYS[1], ARGV[1], unpack(ids)) end
 if #retried > 0 then redis.call('HDEL', KEYS[2], unpack(retried)) end
-redis.call('SET', KEYS[4], ARGV[5] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[10])
-return replies
+local reply = table.concat(replies)
+redis.call('SET', KEYS[4], ARGV[5] .. ' ' .. reply, 'PX', ARGV[10])
+return reply
 `, { runsWhenFull: true });

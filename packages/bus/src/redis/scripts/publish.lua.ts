@@ -13,7 +13,7 @@ import { roomFunction } from './room.lua.ts';
  * ARGV  1 number of the batch · 2 attempt, from 1 · 3 acknowledged entries to keep · 4 unacknowledged entries allowed · 5 ms a deduplication id is kept · 6 ms a lane is remembered
  *       7 '1' when only the newest unread entries are kept while there is no group · 8 number of the batch that this lane did before, '' when that is not known
  *       then per message: type, payload, digest of its deduplication id (or ''), digest of type and payload
- * Returns first '1' when the server has forgotten the batch before, else '0'; then per message: an id (added), '=id' (was there), '!id' (the id belongs to another payload),
+ * Returns a text of words: first '1' when the server has forgotten the batch before, else '0'; then per message: an id (added), '=id' (was there), '!id' (the id belongs to another payload),
  *         '~' (the stream is full)
  */
 export const publishScript = script(`${laneFunction}${roomFunction}
@@ -81,6 +81,7 @@ for i = 9, #ARGV, 4 do
   end
   replies[#replies + 1] = reply
 end
-redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. table.concat(replies, ' '), 'PX', ARGV[6])
-return replies
+local words = table.concat(replies, ' ')
+redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. words, 'PX', ARGV[6])
+return words
 `);

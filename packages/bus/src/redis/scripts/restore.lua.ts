@@ -12,7 +12,7 @@ import { laneFunction } from './lane.lua.ts';
  */
 export const restoreScript = script(`${laneFunction}
 local done = lane(KEYS[3], ARGV[1], ARGV[2])
-if done then return done end
+if done then return words(done) end
 
 local known = redis.call('GET', KEYS[2])
 if known then

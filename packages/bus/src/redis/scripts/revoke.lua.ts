@@ -13,7 +13,7 @@ import { noteFollowUpsFunction } from './note-follow-up.lua.ts';
  */
 export const revokeScript = script(`${laneFunction}${noteFollowUpsFunction}
 local done = lane(KEYS[4], ARGV[1], ARGV[2])
-if done then return tonumber(done[1]) end
+if done then return tonumber(done) end
 
 local id = ARGV[4]
 if not redis.call('XRANGE', KEYS[1], id, id)[1] then return 0 end

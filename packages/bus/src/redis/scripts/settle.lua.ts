@@ -17,7 +17,7 @@ import { noteFollowUpsFunction } from './note-follow-up.lua.ts';
  */
 export const settleScript = script(`${laneFunction}${buryFunction}${noteFollowUpsFunction}
 local done = lane(KEYS[4], ARGV[1], ARGV[2])
-if done then return done[1] end
+if done then return done end
 
 local mode, group, id = ARGV[4], ARGV[5], ARGV[7]
 local function settle()
