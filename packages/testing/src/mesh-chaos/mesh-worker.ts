@@ -10,7 +10,7 @@ import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
 
 /** Results that the stream keeps: all of a run, so that they can be counted at its end. */
-export const resultsKept = 10_000_000;
+const resultsKept = 10_000_000;
 const drainMs = 300;
 
 /** An agent of the mesh, as a program of its own: writes down what it runs, and dies where a task wants it. Says `ready`. */
