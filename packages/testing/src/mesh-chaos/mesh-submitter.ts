@@ -3,14 +3,16 @@ import { CortexError, idGenerator, sleep } from '@cortex-runtime/core';
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { TaskClient, TaskOutbox, type NewTask, type SubmittedTask } from '@cortex-runtime/dispatch';
 
-import { chaosDomain, handInsOf, type ChaosTask } from './chaos-tasks.ts';
+import { chaosDomain, handInsOf, type ChaosTask, type ChaosTaskPlan } from './chaos-tasks.ts';
 import { historyLogger, openMeshHistory, readMeshHistories } from './mesh-history.ts';
 import type { MeshMemberOptions } from './mesh-member-options.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { openMemberJournal } from './open-member-journal.ts';
 
-/** Tasks that are being handed in at once, and that may be open at once. */
-const [handedInAtOnce, openAtOnce] = [32, 800];
+/** Tasks that are being handed in at once. */
+const handedInAtOnce = 32;
+/** Tasks that may be open at once: enough that work waits, and in a short run so few that some are still to come when things break. */
+const openAtOnce = ({ tasks, submitters }: ChaosTaskPlan) => Math.min(800, Math.max(handedInAtOnce, tasks / submitters / 4));
 const progressMs = 50;
 const retryMs = 100;
 
@@ -74,10 +76,11 @@ export async function runMeshSubmitter({ bus: config, plan, index, life, histori
     }
   };
   const left = own.values();
+  const mayBeOpen = openAtOnce(plan);
   const lane = async () => {
     for (const { task, times, isOwner } of left) {
       if ((accepted.get(task.taskId) ?? 0) >= times) continue;
-      while (open.size >= openAtOnce) await sleep(clock, 10);
+      while (open.size >= mayBeOpen) await sleep(clock, 10);
       if (!told.has(task.taskId)) open.add(task.taskId);
       await handIn(task, times, isOwner);
     }
