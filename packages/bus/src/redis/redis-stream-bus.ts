@@ -31,7 +31,7 @@ export interface RedisBusDependencies {
   identity?: string;
 }
 
-/** Messages that wait, where only looking at them tells how many there are; beyond it the length of the stream stands for them. */
+/** Messages that wait are counted one by one up to here. */
 const countedExactly = 100;
 
 /**
@@ -175,18 +175,19 @@ export class RedisStreamBus implements MessageBus {
       ]);
       const status = (groups as Reply[][]).map(async (fields) => {
         const of = (name: string) => fields[fields.indexOf(name) + 1];
-        const lag = of('lag');
-        return { name: String(of('name')), pending: Number(of('pending')), waiting: lag === null ? await this.#countAfter(key, String(of('last-delivered-id')), length) : Number(lag) };
+        return { name: String(of('name')), pending: Number(of('pending')), waiting: await this.#countWaiting(key, String(of('last-delivered-id')), of('lag') ?? null, length) };
       });
       return { length, groups: await Promise.all(status), deadLetters };
     });
   }
 
-  /** For a group of which the server can not tell how much waits, because messages that it has not read were taken back. Exact as long as that is little. */
-  async #countAfter(key: string, lastDelivered: string, length: number): Promise<number> {
-    const after = await this.#commands.command(['XRANGE', key, `(${lastDelivered}`, '+', 'COUNT', countedExactly]);
-    const found = (after as Reply[]).length;
-    return found < countedExactly ? found : length;
+  /**
+   * The server's own count (`lag`) is too high after it has read its file again, and absent after messages that nobody had read were taken back. Exact as long as little waits.
+   */
+  async #countWaiting(key: string, lastDelivered: string, lag: Reply, length: number): Promise<number> {
+    if (lag !== null && Number(lag) === 0) return 0;
+    const after = (await this.#commands.command(['XRANGE', key, `(${lastDelivered}`, '+', 'COUNT', countedExactly])) as Reply[];
+    return after.length < countedExactly ? after.length : Math.min(lag === null ? length : Number(lag), length);
   }
 
   async revoke(stream: string, msgId: string, { publish }: { publish?: FollowUp } = {}): Promise<boolean> {
