@@ -1,8 +1,9 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { readWorkspaces, root, type Workspace } from './repository.ts';
 
@@ -16,6 +17,8 @@ const byName = new Map(published.map((workspace) => [workspace.manifest.name, wo
 const strangersEnvironment = Object.fromEntries(
   Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key) || /^npm_config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|cafile)$/i.test(key)),
 );
+/** What people install alone to build their own mesh: nothing in their READMEs is shown and not run. */
+const theFive = new Set(['bus', 'dispatch', 'memory', 'plugins', 'session'].map((name) => `@cortex-runtime/${name}`));
 const base = mkdtempSync(join(tmpdir(), 'cortex-pack-'));
 const tarballs = new Map<string, string>();
 
@@ -68,7 +71,7 @@ async function installTogether(folderName: string, names: readonly string[]): Pr
   writeFileSync(join(folder, 'package.json'), JSON.stringify({
     private: true,
     type: 'module',
-    dependencies: { ...Object.fromEntries(ours.map((name) => [name, tarballOf(name)])), ...Object.fromEntries(names.filter((name) => !byName.has(name)).map((name) => [name, installedVersion(name)])) },
+    dependencies: { ...Object.fromEntries(ours.map((name) => [name, tarballOf(name)])), ...Object.fromEntries(names.filter((name) => !byName.has(name)).map((name) => [name, tarballs.has(name) ? tarballOf(name) : installedVersion(name)])) },
     overrides: { ...Object.fromEntries(closure.map((dependency) => [dependency, tarballOf(dependency)])), ...Object.fromEntries(ours.map((name) => [name, `$${name}`])) },
   }));
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder, env: strangersEnvironment });
@@ -109,8 +112,49 @@ async function typeErrors(folder: string, specifiers: readonly string[], compile
   }
 }
 
+/** What a README says to install: every word of its `npm install` lines that is a package. */
+function installedBy(readme: string): string[] {
+  const lines = [...readme.matchAll(/^npm install (.+)$/gm)].map(([, line = '']) => line.split('#', 1)[0] ?? '');
+  return [...new Set(lines.flatMap((line) => line.split(' ')).filter((word) => word !== '' && !word.startsWith('-')))];
+}
+
+/** The programs of a README that say of themselves that they run: fences "```ts run" and "```js run". */
+const programsOf = (readme: string): string[] => [...readme.matchAll(/^```[tj]s run\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+
+/** What a program claims to print: `// → text`, the beginning of a line when the text ends with an ellipsis, whatever is said after it. */
+const claimsOf = (program: string): string[] => [...program.matchAll(/\/\/ → (.+)$/gm)].map(([, claim = '']) => claim);
+
+const packageOf = (specifier: string): string => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+
+/** Runs the programs of a README in a folder in which is what it says to install, and compares what they print with what they claim. */
+async function followReadme(folder: string, readme: string, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  const installed = installedBy(readme);
+  const missing = installed.filter((name) => !existsSync(join(folder, 'node_modules', name)));
+  if (missing.length > 0) {
+    const wanted = missing.map((name) => (byName.has(name) ? tarballOf(name) : `${name}@${installedVersion(name)}`));
+    await run('npm', ['install', ...wanted, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock', '--loglevel=error'], { cwd: folder, env: strangersEnvironment });
+  }
+  for (const [index, program] of programsOf(readme).entries()) {
+    if (program.includes('CORTEX_REDIS_URL') && environment['CORTEX_REDIS_URL'] === '') continue;
+    const imported = [...program.matchAll(/ from '([^.'][^']*)'/g)].map(([, specifier = '']) => packageOf(specifier)).filter((name) => !name.startsWith('node:'));
+    expect(imported.filter((name) => !installed.includes(name)), 'imports only what the README installs').toEqual([]);
+    if (program.includes('office-server.mjs')) copyFileSync(join(root, 'examples/mcp/office-server.mjs'), join(folder, 'office-server.mjs'));
+    const file = `readme-${index + 1}`;
+    writeFileSync(join(folder, `${file}.mjs`), (await transform(program, { loader: 'ts', target: 'node20' })).code);
+    const { stdout } = await run(process.execPath, [`${file}.mjs`], { cwd: folder, env: { ...process.env, ...environment }, timeout: 60_000 });
+    const printed = stdout.split('\n');
+    for (const claim of claimsOf(program)) {
+      const [text = '', hasMore] = claim.split(/ ?(…)/);
+      const found = printed.findIndex((line) => (hasMore === undefined ? line === text : line.startsWith(text)));
+      expect(found, `${JSON.stringify(claim)} is not printed, or not in this order, by:\n${program}\nIt prints:\n${stdout}`).toBeGreaterThanOrEqual(0);
+      printed.splice(0, found + 1);
+    }
+    writeFileSync(join(folder, `${file}.ts`), program);
+  }
+}
+
 describe('each package, installed alone from its tarball', () => {
-  it.concurrent.each(published.map((workspace) => [workspace.manifest.name, workspace] as const))('%s imports and type-checks', async (name, workspace) => {
+  it.concurrent.each(published.map((workspace) => [workspace.manifest.name, workspace] as const))('%s imports and type-checks, and its README holds', async (name, workspace) => {
     const folder = await installAlone(name);
     const siblings = readdirSync(join(folder, 'node_modules/@cortex-runtime')).map((each) => `@cortex-runtime/${each}`);
     expect(siblings.sort(), 'nothing more than its closure').toEqual([...closureOf(name), name].sort());
@@ -131,7 +175,28 @@ describe('each package, installed alone from its tarball', () => {
       const { stdout } = await run(join(folder, 'node_modules/.bin', command), ['--version'], { cwd: folder });
       expect(stdout, `${command} --version`).toMatch(/\d+\.\d+\.\d+/);
     }
+
+    const readme = readFileSync(join(root, workspace.folder, 'README.md'), 'utf8');
+    if (theFive.has(name)) expect(readme.match(/^```[tj]s$/m), 'each program of its README runs').toBeNull();
+    await followReadme(folder, readme, { CORTEX_REDIS_URL: inject('redisUrl') });
+    const programs = readdirSync(folder).filter((file) => /^readme-\d+\.ts$/.test(file));
+    if (programs.length > 0) expect(await typeErrors(folder, [], 'tsc', ['--module', 'nodenext', ...programs]), 'the types of what the README shows').toEqual([]);
     rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+describe('the calendar plugin', () => {
+  it('is what its README shows, installed from its tarball', async () => {
+    const source = join(root, 'examples/plugins/cortex-plugin-calendar');
+    const { stdout } = await run('npm', ['pack', '--pack-destination', base, '--json', '--ignore-scripts'], { cwd: source, env: strangersEnvironment });
+    tarballs.set('cortex-plugin-calendar', join(base, packedFiles(JSON.parse(stdout))[0]?.filename ?? ''));
+    const readme = readFileSync(join(source, 'README.md'), 'utf8');
+    const folder = await installTogether('calendar', installedBy(readme));
+    const service = spawn(join(folder, 'node_modules/.bin/calendar-service'), { cwd: folder, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void service.kill());
+    const said = await new Promise<string>((resolve) => service.stdout.once('data', (text) => resolve(String(text))));
+    expect(programsOf(readme)).toHaveLength(1);
+    await followReadme(folder, readme, { CALENDAR_URL: /http:\/\/\S+(?=;)/.exec(said)?.[0] ?? said });
   });
 });
 
@@ -145,9 +210,6 @@ describe('docs/mesh.md', () => {
     expect(files.map(({ name }) => name).sort()).toEqual(['agent.mjs', 'conductor.mjs']);
     const folder = await installTogether('two-terminals', packages);
     for (const { name, code } of files) writeFileSync(join(folder, name), code);
-    const example = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, 'packages/dispatch/README.md'), 'utf8'))?.[1] ?? '';
-    writeFileSync(join(folder, 'readme.mjs'), example);
-    expect((await run(process.execPath, ['readme.mjs'], { cwd: folder })).stdout).toBe('build it: done\n');
 
     const start = (...args: string[]) => {
       const child = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, CORTEX_REDIS_URL: inject('redisUrl'), NO_COLOR: '1' } });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { InvalidInputError } from '@cortex-runtime/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -9,11 +11,11 @@ type Plain = { [Name in keyof Keyspace]: Keyspace[Name] extends string ? Name : 
 
 const builders = [
   'tasksDomainStream', 'tasksAgentStream', 'respondedKey', 'threadAgentKey', 'domainRecentKey', 'meshKey', 'meshSkillKey', 'meshSyncStream', 'workspaceThreadKey', 'workspaceBranchKey', 'planKey', 'planStatusKey',
-  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream', 'channelStream', 'topicStream',
+  'planDecisionKey', 'workflowCronPrefix', 'agentKey', 'agentConfigKey', 'fleetUpdateStream', 'vaultKey', 'ciReservedKey', 'tenantAdminsKey', 'channelStream', 'topicStream',
 ] as const satisfies readonly OneArgument[];
 const keys = [
   'resultsStream', 'eventsStream', 'meshSyncResultsStream', 'outcomesStream', 'outcomeCollectorCursor', 'plansAllSet', 'plansActiveSet', 'scheduleConfigChanged', 'schedulerLivenessKey', 'schedulerLeaderLeaseKey', 'heartbeatStream',
-  'fleetUpdateResultsStream', 'agentsKey', 'acceptedStream',
+  'fleetUpdateResultsStream', 'vaultLockKey', 'lightLlmProviderKey', 'idleDispatchKey', 'agentsKey', 'acceptedStream',
 ] as const satisfies readonly Plain[];
 
 const awkward = fc.constantFrom('all', 'active', 'decision', 'results', 'agent', 'status', 'skill', 'typed', 'sync', 'recent', 'urgent', 'normal', 'agent:forge', 'x:status', 'tasks', 'eng', 'forge', 'skill:x', 'typed:people:x', 'sync:forge', 'a', '-', '..', '');
@@ -54,7 +56,7 @@ describe('Keyspace', () => {
     for (const id of [undefined, 'personal', 'Personal', ' PERSONAL ']) expect(new Keyspace(id).streamPrefix).toBe('cortex');
   });
 
-  // E17: a blank id fell back to the fleet; an id with a colon reached into other keys.
+  // Weakness 24 (E17): a blank id fell back to the fleet; an id with a colon reached into other keys.
   it('refuses ids that would reach into the keys of others', () => {
     for (const id of ['', ' ', 'a:b', '*', 'tasks', 'tasks:agent', 'results', 'a b', 'x'.repeat(64), '-a', 'caf\u00e9', 'a{b}', 'bus']) expect(() => new Keyspace(id)).toThrow(InvalidInputError);
   });
@@ -67,6 +69,20 @@ describe('Keyspace', () => {
     expect(() => fleet.tasksDomainStream('agent', 'high')).toThrow(InvalidInputError);
     expect(() => fleet.tasksDomainStream('eng', 'a:b')).toThrow(InvalidInputError);
     expect(() => fleet.meshKey('typed:people:ada')).toThrow(InvalidInputError);
+  });
+
+  // Weakness 25: these were the same for all organisations.
+  it('gives every organisation keys of its own, also for heartbeats, agents, approvals, configurations, secrets and updates', () => {
+    const [fleet, acme] = [new Keyspace(), new Keyspace('acme')];
+    const ofEach = (space: Keyspace) => [
+      ...keys.map((name) => space[name]), ...builders.map((name) => space[name]('x')), space.meshTypedKey('people', 'x'), space.tenantUserKey('t', 'u'),
+      space.approvalPrefix, space.respondedPrefix, space.sessionPrefix, space.meshPrefix, space.meshSkillPrefix, space.meshTypedPrefix, space.workspaceThreadPrefix, space.plansPrefix, space.schedulePrefix,
+    ];
+    expect(ofEach(acme)).toEqual(ofEach(fleet).map((key) => key.replace(/^cortex:/, 'cortex:acme:')));
+    expect(acme.heartbeatStream).toBe('cortex:acme:heartbeat');
+    expect(fleet.vaultKey('OPENAI_API_KEY')).toBe('cortex:vault:OPENAI_API_KEY');
+    expect(fleet.tenantUserKey('acme', 'U1')).toBe('cortex:tenant:acme:users:U1');
+    expect(() => fleet.vaultKey('lock')).toThrow(InvalidInputError);
   });
 
   // Weakness 24: no two builders, arguments or organisations may meet in one key.
@@ -91,5 +107,20 @@ describe('Keyspace', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+
+  it('gives the keys that docs/mesh.md lists for an organisation', () => {
+    const guide = readFileSync(new URL('../../../docs/mesh.md', import.meta.url), 'utf8');
+    const listed = new Set([...guide.matchAll(/`(cortex:<org>:[^`]+)`/g)].map(([, key = '']) => key));
+    const space = new Keyspace('acme');
+    const named = (key: string) => key.replace(':acme:', ':<org>:').replace(/X(\w+)X/, (_, name: string) => `<${name.replace('_', ' ')}>`);
+    const known = [
+      space.tasksDomainStream('XdomainX'), space.tasksAgentStream('XnameX'), space.resultsStream, space.acceptedStream, space.channelStream('XnameX'), space.topicStream('XtopicX'), space.eventsStream, space.agentsKey,
+      space.threadAgentKey('Xthread_idX'), space.respondedKey('Xmessage_idX'), `${space.sessionPrefix}:…`, `${space.streamPrefix}:bus:consumers`,
+    ];
+    expect([...listed].sort()).toEqual(known.map(named).sort());
+    expect(guide).toContain('`:urgent`, `:high`, `:low`');
+    expect(space.tasksAgentStream('forge', 'urgent')).toBe('cortex:acme:tasks:agent:forge:urgent');
+    expect(Keyspace.fleet().tasksAgentStream('forge', 'normal')).toBe('cortex:tasks:agent:forge');
   });
 });

@@ -201,6 +201,16 @@ export class Keyspace {
   get approvalPrefix(): string {
     return this.#key('approval');
   }
+  /** @param variable - not `lock`: that is {@link vaultLockKey} */
+  vaultKey(variable: string): string {
+    return this.#key(`vault:${part('variable', variable, ['lock'])}`);
+  }
+  get vaultLockKey(): string {
+    return this.#key('vault:lock');
+  }
+  get lightLlmProviderKey(): string {
+    return this.#key('config:light_llm_provider');
+  }
   agentConfigKey(agent: string): string {
     return this.#key(`config:agent:${part('agent', agent)}`);
   }
@@ -209,6 +219,18 @@ export class Keyspace {
   }
   get fleetUpdateResultsStream(): string {
     return this.#key('fleet:update:results');
+  }
+  get idleDispatchKey(): string {
+    return this.#key('idle-dispatch');
+  }
+  ciReservedKey(agent: string): string {
+    return this.#key(`ci-reserved:${part('agent', agent)}`);
+  }
+  tenantUserKey(tenant: string, userId: string): string {
+    return this.#key(`tenant:${part('tenant', tenant)}:users:${text('userId', userId)}`);
+  }
+  tenantAdminsKey(tenant: string): string {
+    return this.#key(`tenant:${part('tenant', tenant)}:admins`);
   }
 
   /** The name of a stream as the bus takes it: without the prefix, which the bus adds. */

@@ -15,7 +15,7 @@ export function streamList(streams: string | readonly string[]): string[] {
 }
 
 /** `~` marks consumers whose liveness the bus itself keeps; see the Redis adapter. */
-export function assertGroupName(field: 'group' | 'consumer', name: string): void {
+export function assertGroupName(field: 'group' | 'consumer' | 'identity', name: string): void {
   if (typeof name !== 'string' || !/^[^\s~\p{Cc}]{1,256}$/u.test(name)) {
     throw new InvalidInputError(field, `must be 1 to 256 characters without spaces, control characters or "~", got ${JSON.stringify(name)?.slice(0, 160)}`);
   }

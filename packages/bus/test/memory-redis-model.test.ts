@@ -76,7 +76,7 @@ describe.skipIf(redisUrl === '')('the memory bus and the Redis bus', () => {
           await Promise.all([memory.close(), redis.close()]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 500 },
     );
   });
 });

@@ -62,6 +62,34 @@ describe.skipIf(redisUrl === '')('with a server that comes back without its newe
     expect((await take(subscription)).text()).toBe('c');
   });
 
+  // It stayed with a process that lived and did not have it: what came was taken for what was held, and that was lost a moment later.
+  it('a message that was given again before its acknowledgement was known to be refused is delivered', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const streamPrefix = freshPrefix();
+    const [redis, key] = [server.client(), `${streamPrefix}:s`];
+    const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, streamPrefix, ...quick, blockMs: 5_000 });
+    const writer = openBus({ url: server.url, streamPrefix });
+    const subscription = bus.subscribe('s', { group: 'g', maxInFlight: 5 });
+    await writer.publish('s', 'first');
+    expect(await takeTexts(subscription, 1)).toEqual(['first']); // scripts are loaded, and there is a lane
+    const [lane = ''] = await redis.keys('*:settle:*');
+    const before = await redis.get(lane);
+    await writer.publish('s', 'one');
+    const held = await take(subscription);
+    await redis.xack(key, 'g', held.msgId); // the server has forgotten the delivery …
+    proxy.delayMs = 1_500;
+    const acknowledged = held.ack();
+    acknowledged.catch(() => {});
+    await until(async () => expect(await redis.get(lane)).not.toBe(before)); // … refuses the acknowledgement, whose reply is on its way …
+    proxy.delayMs = 0;
+    await redis.xgroup('SETID', key, 'g', `${Number(held.msgId.split('-')[0]) - 1}`); // … and delivers it again
+    await writer.publish('s', 'two');
+    await expect(acknowledged).rejects.toBeInstanceOf(LeaseLostError);
+    expect((await takeTexts(subscription, 2)).toSorted()).toEqual(['one', 'two']);
+    await until(async () => expect(await pendingOf(server, key)).toBe(0));
+  });
+
   // A repeat that finds nothing pending took that for its own work.
   it.each<[string, (delivery: Delivery) => Promise<unknown>]>([
     ['an acknowledgement', (delivery) => delivery.ack()],

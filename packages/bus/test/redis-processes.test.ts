@@ -23,7 +23,7 @@ function nextLine(lines: Interface): Promise<string> {
 }
 
 describe.skipIf(redisUrl === '')('processes that die or sleep', { timeout: 60_000 }, () => {
-  // D1, E14: what a killed process held goes to others when its lease has run out.
+  // Weakness 3 (E14), D1: what a killed process held goes to others when its lease has run out.
   it('the work of a process that was killed is delivered to another, counted', async () => {
     const streamPrefix = freshPrefix();
     const bus = openBus({ url: redisUrl, streamPrefix, ...timing });

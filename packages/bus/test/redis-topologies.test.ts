@@ -52,6 +52,7 @@ describe.skipIf(redisUrl === '')('servers that take over from each other', { tim
     expect(await replica.client().xlen('cortex:s')).toBe(2);
   });
 
+  // Weakness 28: REDIS_SSL was documented, and the bus could not do it.
   it.skipIf(!hasOpenssl)('speaks TLS, and refuses a certificate that it does not know', async () => {
     const directory = temporaryDirectory();
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { parseManifest } from '@cortex-runtime/manifest';
@@ -6,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 
 import { manifestFieldTables } from './manifest-fields.ts';
 
-const guide = fileURLToPath(new URL('../../../docs/manifest.md', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const guide = join(root, 'docs/manifest.md');
 const begin = '<!-- fields: made from the schema by packages/cli/test/docs.test.ts; UPDATE_DOCS=1 writes them anew -->\n';
 const end = '<!-- end of fields -->\n';
 
@@ -20,10 +22,17 @@ describe('docs/manifest.md', () => {
     if (process.env['UPDATE_DOCS'] === '1') writeFileSync(guide, current);
     expect(readFileSync(guide, 'utf8')).toBe(current);
   });
+});
 
-  it('shows manifests that are valid', () => {
-    const examples = [...readFileSync(guide, 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text).filter((text) => /^name:/m.test(text));
-    expect(examples.length).toBeGreaterThanOrEqual(2);
-    for (const text of examples) expect(parseManifest(text, 'docs/manifest.md').manifest.name).not.toBe('');
+/** Every document of people who read before they write. */
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`), ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`), 'examples/plugins/cortex-plugin-calendar/README.md'];
+
+describe('the manifests that documents show', () => {
+  const shown = documents.flatMap((document) => [...readFileSync(join(root, document), 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ''], index) => ({ document, number: index + 1, text }))).filter(({ text }) => !text.startsWith('rules:')); // a script of the scripted model
+
+  // Part of a manifest is shown as such: it stands at the top of one.
+  it.each(shown)('are valid: $document, $number', ({ document, text }) => {
+    const whole = /^name:/m.test(text) ? text : `name: example\n${text}`;
+    expect(() => parseManifest(whole, document)).not.toThrow();
   });
 });

@@ -147,6 +147,11 @@ describe('cortex agents', () => {
     expect(lines[2]).toMatch(/^scribe +docs +0 +away$/);
     expect(lines[4]).toBe('1 agent away: tasks for them wait until they come back');
     expect(JSON.parse((await cortex(['agents', '--json'])).out)).toMatchObject([{ name: 'forge', primary_for: ['eng'], is_present: true, instances: [{ instance_id: 'host-1', active_tasks: 2 }, { instance_id: 'host-2' }] }, { name: 'scribe', is_present: false }]);
+    mesh.list = [{ name: 'forge', description: 'Builds what is\nasked for.', is_present: true, instances: [{ instance_id: 'host-1' }] }, { name: 'scribe', is_present: false }];
+    const [head, forge, scribe] = (await cortex(['agents'])).out.split('\n');
+    expect(head).toMatch(/ RUNS IN +WHAT FOR$/);
+    expect(forge).toMatch(/^forge .* 1 host +Builds what is⏎asked for\.$/);
+    expect(scribe).toMatch(/^scribe .* away$/);
     mesh.list = [];
     expect((await cortex(['agents'])).out).toBe('no agent takes tasks\n');
   });

@@ -32,6 +32,13 @@ describe('errors', () => {
     expect(describeError(undefined)).toBe('');
   });
 
+  it('are described without saying twice what a message has of its cause', () => {
+    const cause = new TypeError('fetch failed', { cause: new Error('other side closed') });
+    expect(describeError(new Error(`no answer from http://host: ${describeError(cause)}`, { cause }))).toBe('no answer from http://host: fetch failed: other side closed');
+    expect(describeError(new Error(`the host is away (${describeError(cause)}); start it`, { cause }))).toBe('the host is away (fetch failed: other side closed); start it');
+    expect(describeError(new Error('refetch failed', { cause }))).toBe('refetch failed: fetch failed: other side closed');
+  });
+
   it('are described also when their causes form a ring', () => {
     const error = new Error('a');
     error.cause = error;

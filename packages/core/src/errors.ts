@@ -40,14 +40,20 @@ export class InvalidInputError extends CortexError {
   }
 }
 
-/** The message of anything that was thrown, with its causes, on one line. */
+/** The message of anything that was thrown, with its causes, on one line; a cause that a message above it already tells is not told again. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
+  const isTold = (text: string) => asParts(parts.join(': ')).includes(asParts(text));
   let current: unknown = error;
   for (let depth = 0; current !== undefined && current !== null && depth < 5; depth += 1) {
     const text = current instanceof Error ? current.message || current.name : String(current);
-    if (!parts.includes(text)) parts.push(text);
+    if (!isTold(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
+}
+
+/** Between the same marks, whether messages are joined by colons or put in brackets. */
+function asParts(text: string): string {
+  return `: ${text}: `.replaceAll(/ ?[()]/g, ': ');
 }

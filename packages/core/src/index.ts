@@ -1,4 +1,6 @@
 export { CortexError, InvalidInputError, RuntimeBaseError, describeError } from './errors.ts';
+/** The seed's name for the root of all errors. */
+export { CortexError as CortexRuntimeError } from './errors.ts';
 export { maxTimerDelayMs, sleep, type Clock, type Timer, type TimerOptions } from './clock.ts';
 export type { Random } from './random.ts';
 export type { Disk, DiskFile, DiskStat, OpenMode } from './disk.ts';

@@ -41,7 +41,7 @@ export async function main(args: readonly string[], { packageRoot, workingDirect
   }
   const [folder] = positionals;
   if (folder === undefined || positionals.length > 1) {
-    printError(usage);
+    printError(`${folder === undefined ? 'say in which folder the plugin is to be written' : `one folder, not ${positionals.length}: ${positionals.join(' ')}`}\n\n${usage}`);
     return 2;
   }
   const directory = resolve(workingDirectory, folder);

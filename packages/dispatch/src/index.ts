@@ -13,7 +13,7 @@ export type { ChannelMessage, MessageReference } from './channel/channel-message
 export type { AgentActivity, ChannelProvider, MessageSource, ReplyTarget } from './channel/channel-provider.ts';
 export { BusChannel } from './channel/bus-channel.ts';
 export { ChannelRelay, type ChannelRelayDependencies } from './channel/channel-relay.ts';
-export { cancelEvent, TaskClient, type Destination, type TaskClientDependencies } from './client/task-client.ts';
+export { cancelEvent, TaskClient, TaskClientOptions, type Destination, type TaskClientDependencies } from './client/task-client.ts';
 export type { SubmittedTask } from './client/submitted-task.ts';
 export type { ReceivedResult, ResultHandler } from './client/result-reader.ts';
 export { TaskOutbox, type OutboxTask } from './client/task-outbox.ts';

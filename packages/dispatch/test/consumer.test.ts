@@ -5,10 +5,11 @@ import type { ExecuteTask, TaskContext } from '../src/index.ts';
 import { agent, buses, conductor, echo, gate, message, openClient, redisUrl, say, until } from './support/mesh.ts';
 import { RecordingChannel } from './support/recording-channel.ts';
 
-/** Failures that were reproduced in an earlier runtime (numbers: its weaknesses; E…: its experiments), and what a user expects. */
+/** Failures that were reproduced in an earlier runtime (E…: its experiments), and what a user expects. */
 describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
   const test = it.skipIf(kind === 'Redis' && redisUrl === '');
 
+  // Weakness 36: pieces were promised, and only the whole was given.
   test('streams its answer, then gives it whole, and says what becomes of the message', async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();
@@ -25,6 +26,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(channel.targets[0]).toMatchObject({ agent: 'forge', threadId: 't', replyId: dispatched?.taskId });
   });
 
+  // Weakness 28: histories and attachments stood in prompts as they were. Weakness 36: there was no `history`, and `resumed` reached nobody.
   test('tells its agent everything about the task', async () => {
     const open = buses[kind]();
     const seen: { prompt: string; context: TaskContext; idempotencyKey: string }[] = [];
@@ -43,7 +45,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     );
   });
 
-  // 5 (E4): a heartbeat that failed before the work dropped the task, one that failed afterwards dropped the answer.
+  // Weakness 5 (E4): a heartbeat that failed before the work dropped the task, one that failed afterwards dropped the answer.
   test('a heartbeat that fails loses neither task nor answer', async () => {
     const open = buses[kind]();
     const broken = () => {
@@ -55,7 +57,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(await client.waitFor(task)).toMatchObject({ status: 'success', responseText: 'echo: hi' });
   });
 
-  // 6 (E5): an answer that the channel refused was lost; a failing emoji made a failure of a delivered answer.
+  // Weakness 6 (E5): an answer that the channel refused was lost; a failing emoji made a failure of a delivered answer.
   test('an answer that the channel does not take is in the result', { timeout: 20_000 }, async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();
@@ -66,18 +68,19 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(await client.waitFor(task)).toMatchObject({ status: 'success', responseText: 'echo: hi', replyDelivered: false });
   });
 
+  // Weakness 6 (E5b)
   test('a channel whose reactions, pieces and activities fail does no harm', async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();
     for (const call of ['react', 'sendPiece', 'followThread', 'publishAgentActivity'] as const) channel.failing.add(call);
     await agent(open(), echo, {}, { channel });
     const { dispatcher, client } = await conductor(open(), ['forge'], { channel });
-    const dispatched = await dispatcher.dispatch(message('hi')); // 7 (E36): a failing emoji blocked the dispatch
+    const dispatched = await dispatcher.dispatch(message('hi')); // Weakness 7 (E36): a failing emoji blocked the dispatch
     expect(await client.waitFor(dispatched ?? never())).toMatchObject({ status: 'success', replyDelivered: true });
     expect(channel.sent).toEqual(['echo: hi']);
   });
 
-  // 4 (E3): what could not be read was acknowledged away, and nobody learnt of it.
+  // Weakness 4 (E3): what could not be read was acknowledged away, and nobody learnt of it.
   test('a task that can not be read is kept, and whoever waits for it is told', async () => {
     const open = buses[kind]();
     const bus = open();
@@ -97,7 +100,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(await client.waitFor(task)).toMatchObject({ status: 'success' });
   });
 
-  // 9: what came before an error counted as the answer; an error alone was lost.
+  // Weakness 9: what came before an error counted as the answer; an error alone was lost.
   test('an agent that says that it failed has failed, with its own words and what there was of an answer', async () => {
     const open = buses[kind]();
     await agent(open(), async function* (prompt) {
@@ -110,7 +113,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(results[1]).toMatchObject({ status: 'failure', responseText: null, error: 'the provider is out of credit' });
   });
 
-  // 9 (E6): answers that began with "API Error:" were withheld.
+  // Weakness 9 (E6): answers that began with "API Error:" were withheld.
   test('what an answer begins with makes no difference', async () => {
     const open = buses[kind]();
     const channel = new RecordingChannel();
@@ -161,7 +164,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(attempts).toBe(1);
   });
 
-  // 18: an agent's own timeout was taken for the runtime's.
+  // Weakness 18: an agent's own timeout was taken for the runtime's.
   test('an agent\'s own timeout is its own', async () => {
     const open = buses[kind]();
     await agent(open({ maxRetries: 0 }), () => {
@@ -171,7 +174,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(await client.waitFor(await client.submit({ messageId: 'm', text: 'hi', domain: 'eng' }))).toMatchObject({ error: 'the model took 3 s', errorCode: 'TimeoutError' });
   });
 
-  // A3, 18 (E47): the limit did not bound what an agent does when it is told to stop.
+  // Weakness 18 (E47), A3: the limit did not bound what an agent does when it is told to stop.
   test('a task is cut off after its time, whatever its agent does', async () => {
     const open = buses[kind]();
     let aborted: unknown;
@@ -186,7 +189,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(aborted).toMatchObject({ code: 'DISPATCH_TIMEOUT' });
   });
 
-  // 21 (E41): one stuck task held up its stream, and one agent took what others could have had.
+  // Weakness 21 (E41): one stuck task held up its stream, and one agent took what others could have had.
   test('a task that is stuck holds up nothing else', async () => {
     const open = buses[kind]();
     const stuck = gate();
@@ -222,7 +225,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(most).toBe(5);
   });
 
-  // 23: priorities were defined, and acted nowhere.
+  // Weakness 23: priorities were defined, and acted nowhere.
   test('takes urgent tasks before others, and lets no others starve', async () => {
     const open = buses[kind]();
     const first = gate();
@@ -241,7 +244,7 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     expect(order.slice(-5).filter((text) => text === 'low').length).toBeGreaterThanOrEqual(4);
   });
 
-  // 19 (E8): seven seconds after stop the loop still ran, and took another task.
+  // Weakness 19 (E8): seven seconds after stop the loop still ran, and took another task.
   test('stop takes nothing more, waits for what is under way, and ends', async () => {
     const open = buses[kind]();
     const held = gate();

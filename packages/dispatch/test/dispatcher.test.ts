@@ -1,8 +1,9 @@
 import { InvalidInputError } from '@cortex-runtime/core';
+import { InMemoryMemoryStore } from '@cortex-runtime/memory';
 import { InMemorySessionStore, SessionManager } from '@cortex-runtime/session';
 import { describe, expect, it } from 'vitest';
 
-import { ContextRuntime, InMemoryResponseTracker, MessageConflictError, TaskDispatcher, type ResponseTracker, type TaskContext } from '../src/index.ts';
+import { ContextRuntime, InMemoryResponseTracker, MessageConflictError, TaskDispatcher, type ChannelProvider, type ResponseTracker, type TaskContext } from '../src/index.ts';
 import { agent, buses, clock, conductor, createId, echo, message, openClient, random, redisUrl, until } from './support/mesh.ts';
 
 describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
@@ -26,13 +27,30 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect(await route({ metadata: {} })).toBeUndefined(); // the domain is then personal
   });
 
-  // E36: "@forge" and "Forge" were not found.
+  // Weakness 36 (E36): "@forge" and "Forge" were not found.
   test('knows an agent by its mention as people write it', async () => {
     const { dispatcher, presence } = await conductor(buses[kind]()(), []);
     await presence.join({ name: 'Forge' });
     for (const text of ['@forge please', 'hey @FORGE, please', 'please (@Forge)', '@forge: please', '<@forge> please']) expect(await dispatcher.dispatch(message(text, { metadata: {} }))).toMatchObject({ rule: 'mention', agent: 'Forge' });
     for (const mention of ['@forge', 'Forge', ' forge ', '<@Forge>']) expect(await dispatcher.dispatch(message('x', { metadata: { mentions: [mention] } }))).toMatchObject({ agent: 'Forge', stream: 'tasks:agent:Forge' });
     for (const text of ['mail ann@forge.example', 'the forge', '@@', '@forger']) expect(await dispatcher.dispatch(message(text, { metadata: {} }))).toBeUndefined();
+  });
+
+  // Weakness 7 (E36): a failing emoji blocked the dispatch, and nothing was published.
+  test.each(['throws', 'rejects', 'never ends'])('a channel whose every reaction %s keeps no message from its agent', async (how) => {
+    const open = buses[kind]();
+    const asked: string[] = [];
+    const fail = (what: string): Promise<void> => {
+      asked.push(what);
+      if (how === 'throws') throw new Error('no emoji today');
+      return how === 'rejects' ? Promise.reject(new Error('no emoji today')) : new Promise(() => {});
+    };
+    const channel: ChannelProvider = { name: 'test', send: async () => ({ messageId: 'sent' }), react: (_target, emoji) => fail(emoji), followThread: () => fail('follow') };
+    const { dispatcher, client } = await conductor(open(), ['forge'], { channel });
+    await agent(open(), echo);
+    const dispatched = await dispatcher.dispatch(message('hi', { threadId: 't' }));
+    expect(await client.waitFor(dispatched ?? never())).toMatchObject({ status: 'success', responseText: 'echo: hi' });
+    expect(asked[0]).toBe('eyes');
   });
 
   test('an agent that is away is sent its work all the same, and one of a domain that is there comes first', async () => {
@@ -43,7 +61,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect(await dispatcher.dispatch(message('now'))).toMatchObject({ agent: 'forge', rule: 'domain' });
   });
 
-  // 13: a message dispatched twice became two tasks.
+  // Weakness 13: a message dispatched twice became two tasks.
   test('a message is dispatched once, however often and by whomever', async () => {
     const open = buses[kind]();
     const tracker = new InMemoryResponseTracker({ clock });
@@ -59,7 +77,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect((await open().inspect('tasks:eng')).length).toBe(1);
   });
 
-  // 13: the claim came after the publish. Here it is before it, so a conductor that dies in between must lose nothing.
+  // Weakness 13: the claim came after the publish. Here it is before it, so a conductor that dies in between must lose nothing.
   test('a message that was claimed by a conductor that died is dispatched by whoever gets it again', async () => {
     const open = buses[kind]();
     const tracker = new InMemoryResponseTracker({ clock });
@@ -73,7 +91,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect((await open().inspect('tasks:eng')).length).toBe(1);
   });
 
-  // 24 (E36): the domain "agent:forge" reached an agent's private stream.
+  // Weakness 24 (E36): the domain "agent:forge" reached an agent's private stream.
   test('a domain can not name the stream of an agent', async () => {
     const { dispatcher, presence } = await conductor(buses[kind]()(), []);
     await presence.join({ name: 'x', domains: ['eng'], primaryFor: ['eng'] });
@@ -84,7 +102,7 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     await expect(dispatcher.dispatch(message('hi', { metadata: { domain: 7 } }))).rejects.toBeInstanceOf(InvalidInputError);
   });
 
-  // 28 (E36): what a caller said of itself won over what the runtime knew.
+  // Weakness 28 (E36): what a caller said of itself won over what the runtime knew.
   test('what the runtime knows of a message is not overridden by what the message says', async () => {
     const open = buses[kind]();
     const seen: TaskContext[] = [];
@@ -129,6 +147,45 @@ describe.each(['memory', 'Redis'] as const)('a conductor over %s', (kind) => {
     expect(session).toMatchObject({ channel: 'test', domain: 'eng', threadId: 'T', messageCount: 4, turnCount: 2, participants: ['ann', 'forge', 'bob'] });
     expect(results[1]?.contextVersion).toBeGreaterThan(results[0]?.contextVersion ?? 0);
     expect(results[1]).toMatchObject({ sessionId: session?.sessionId });
+  });
+
+  // Weakness 32: what is remembered about a domain never reached the prompt, and what had been read once stayed as it was.
+  test('agents know what is remembered about the domain of a message, as it is now', async () => {
+    const open = buses[kind]();
+    const memory = new InMemoryMemoryStore({ clock });
+    const contextRuntime = new ContextRuntime({ sessions: new SessionManager({ store: new InMemorySessionStore(), clock, random, createId, memory }) });
+    const prompts: string[] = [];
+    await agent(open(), async function* (prompt) {
+      prompts.push(prompt);
+      yield { kind: 'output', data: 'ok' };
+    }, {}, { contextRuntime });
+    const { dispatcher, client } = await conductor(open(), ['forge'], { contextRuntime });
+    const ask = async (text: string) => client.waitFor((await dispatcher.dispatch(message(text, { threadId: 'T' }))) ?? never());
+    await memory.write('context', 'eng', 'Releases are on Tuesdays.');
+    await memory.write('skills', 'eng', 'Rebase before you push.');
+    await memory.write('context', 'finance', 'The bank is shut.');
+    await ask('When is the release?');
+    await memory.write('context', 'eng', 'Releases are on Fridays.');
+    await ask('And now?');
+    await memory.delete('context', 'eng');
+    await ask('And now?');
+    const told = prompts.map((prompt) => ['Tuesdays', 'Fridays', 'Rebase before', 'The bank'].filter((text) => prompt.includes(text)));
+    expect(told).toEqual([['Tuesdays', 'Rebase before'], ['Fridays', 'Rebase before'], ['Rebase before']]);
+  });
+
+  // Weakness 31 (E33): what was said before came into the session with each message until the first answer.
+  test('what was said before a session began is in it once, however many messages tell it', async () => {
+    const open = buses[kind]();
+    const sessions = new SessionManager({ store: new InMemorySessionStore(), clock, random, createId });
+    const { dispatcher } = await conductor(open(), ['forge'], { contextRuntime: new ContextRuntime({ sessions }) });
+    const before = [{ sender: 'Bob', sender_id: 'u2', text: 'one' }, { sender: 'Bob', sender_id: 'u2', text: 'two' }];
+    const told: Record<string, string>[] = [...before];
+    for (const text of ['three', 'four', 'five']) {
+      told.push({ sender: 'Ann', sender_id: 'u1', text });
+      await dispatcher.dispatch(message(text, { threadId: 'T', metadata: { domain: 'eng', thread_context: told } }));
+    }
+    const [session] = await sessions.list();
+    expect((await sessions.transcript(session?.sessionId ?? '')).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four', 'five']);
   });
 
   test('sessions that are not available cost the context, not the answer', async () => {

@@ -89,6 +89,7 @@ describe('the ledger of an agent', () => {
     expect([again.find('a'), again.find('b')]).toEqual([undefined, '{"b":1}']);
   });
 
+  // Weakness 13: a crash between the answer and the acknowledgement did it all again.
   it('serves what was worked out before a crash, and does not work it out again', async () => {
     const open = buses.memory();
     const journal = newJournal();

@@ -56,6 +56,17 @@ describe.skipIf(redisUrl === '')('a submitter with an outbox', { timeout: 30_000
     expect((await bus.inspect('tasks:eng')).length).toBe(2);
   });
 
+  // The notice of a stream that somebody has deleted goes to whoever reads it next.
+  it('finds a loss that only another process has noticed', async () => {
+    const { server, streamPrefix, outbox } = await submitter();
+    const client = openClient(openRedisBus({ url: server.url, streamPrefix }), { outbox }, { lookEveryMs: 300 });
+    await client.submit(task('a'));
+    await server.client().del(`${streamPrefix}:tasks:eng`);
+    const worker = openRedisBus({ url: server.url, streamPrefix, blockMs: 100 });
+    const consumer = await agent(worker, echo);
+    await until(() => expect(consumer.results).toMatchObject([{ taskId: 'a' }]));
+  });
+
   it('keeps a task until somebody has seen its outcome: the server may lose that too', async () => {
     const { server, bus, client, lost, open } = await submitter();
     const consumer = await agent(bus, echo);

@@ -2,6 +2,7 @@ import { fixedClock } from '@cortex-runtime/core/testing';
 import { expect, it, onTestFinished } from 'vitest';
 
 import { AgentPresence, InMemoryAgentRegistry, InMemoryThreadAffinity, type AgentRegistry } from '../src/index.ts';
+import { HeldRegistry } from './support/held-registry.ts';
 
 it('an agent is present as long as its process says so', async () => {
   const clock = fixedClock();
@@ -50,6 +51,19 @@ it('a registry that is away is told again', async () => {
   isAway = false;
   await clock.advance(5_000);
   expect(await registry.get('forge')).toMatchObject({ isPresent: true });
+});
+
+it('an agent that leaves while it is announced has left', async () => {
+  const clock = fixedClock();
+  const registry = new HeldRegistry({ clock });
+  const presence = new AgentPresence({ registry, clock, instanceId: 'p1' });
+  onTestFinished(() => presence.close());
+  const joining = presence.join({ name: 'forge' });
+  await registry.asked;
+  const leaving = presence.leave('forge');
+  registry.open();
+  await Promise.all([joining, leaving]);
+  expect(await registry.get('forge')).toMatchObject({ isPresent: false });
 });
 
 it('a thread is with its agent until nobody has answered for a while', async () => {

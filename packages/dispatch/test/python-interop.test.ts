@@ -29,6 +29,20 @@ describe.skipIf(redisUrl === '')('agents and conductors of the Python library on
     expect(await raw.xpending(`${streamPrefix}:tasks:eng`, 'cortex-agents')).toMatchObject({ 0: 0 });
   });
 
+  it('what can not be read as a task is answered with a result that they can read', async () => {
+    const streamPrefix = freshPrefix();
+    const raw = rawClient();
+    await agent(openRedisBus({ streamPrefix }), echo);
+    const id = await raw.xadd(`${streamPrefix}:tasks:eng`, '*', 'type', 'task', 'payload', '{"half":');
+    const [[, fields]] = await until(async () => {
+      const entries = (await raw.xrange(`${streamPrefix}:results`, '-', '+')) as [[string, string[]]];
+      expect(entries).toHaveLength(1);
+      return entries;
+    });
+    // These four are required there.
+    expect(JSON.parse(fields[3] ?? '')).toMatchObject({ task_id: id, message_id: id, agent: 'forge', status: 'failure' });
+  });
+
   it('one of them takes a task of ours from the same group, and its result comes back', async () => {
     const streamPrefix = freshPrefix();
     const raw = rawClient();

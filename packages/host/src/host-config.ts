@@ -74,7 +74,7 @@ export function readHostConfig(environment: Environment, flags: Partial<Record<k
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const field = String(issue.path[0]) as keyof HostConfig;
-      problems.push(`${flags[field] === undefined ? hostEnvironmentNames[field] : `--${kebab(field)}`} ${problemOf(field, given[field])}`);
+      problems.push(`${flags[field] === undefined ? hostEnvironmentNames[field] : `--${kebab(field)}`} ${problemOf(field, given[field], issue.message)}`);
     }
   }
   if (parsed.success) problems.push(...contradictions(parsed.data));
@@ -99,7 +99,7 @@ function contradictions(config: HostConfig): string[] {
   return problems;
 }
 
-function problemOf(field: keyof HostConfig, value: unknown): string {
+function problemOf(field: keyof HostConfig, value: unknown, message: string): string {
   switch (field) {
     case 'port':
       return `must be a port from 0 to 65535, got ${JSON.stringify(value)}`;
@@ -115,8 +115,14 @@ function problemOf(field: keyof HostConfig, value: unknown): string {
       return 'must begin with redis://, rediss:// or unix://';
     case 'token':
       return 'must have at least 16 characters';
+    case 'orgId':
+      return `must be 1 to 63 letters, digits, "-" or "_" and start with a letter or digit, got ${JSON.stringify(value)}`;
+    case 'sessionHotWindow':
+      return `must be a whole number from 1 to 1000, got ${JSON.stringify(value)}`;
+    case 'sessionSummaryAfter':
+      return `must be a whole number from 2 to 10000, got ${JSON.stringify(value)}`;
     default:
-      return 'is not usable';
+      return `is not usable: ${message}`;
   }
 }
 

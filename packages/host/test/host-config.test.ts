@@ -27,6 +27,9 @@ describe('readHostConfig', () => {
 
   it('names the variable or the flag that is wrong', () => {
     expect(() => readHostConfig({ CORTEX_PORT: 'many' })).toThrow(new HostConfigError('CORTEX_PORT must be a port from 0 to 65535, got "many"'));
+    expect(() => readHostConfig({ CORTEX_ORG_ID: 'two words', CORTEX_SESSION_HOT_WINDOW: '0', CORTEX_SESSION_IDLE_AFTER: '5ms' })).toThrow(
+      /CORTEX_SESSION_HOT_WINDOW must be a whole number from 1 to 1000, got "0".*CORTEX_SESSION_IDLE_AFTER is not usable: .+; CORTEX_ORG_ID must be 1 to 63 letters, digits, "-" or "_" and start with a letter or digit, got "two words"/,
+    );
     expect(() => readHostConfig({}, { port: '70000' })).toThrow('--port must be a port from 0 to 65535');
     expect(() => readHostConfig({ CORTEX_TOKEN: 'short', CORTEX_LOG_LEVEL: 'loud' })).toThrow(/CORTEX_LOG_LEVEL.*CORTEX_TOKEN|CORTEX_TOKEN.*CORTEX_LOG_LEVEL/);
     expect(() => readHostConfig({ CORTEX_TOKEN: 'short' })).not.toThrow('short must');

@@ -85,7 +85,7 @@ describe.each([['within a host', {}], ['over Redis', { CORTEX_REDIS_URL: inject(
 
   it('gives a task to the agent that it is for, and its result to whoever asks', async ({ skip }) => {
     const environment = usable(skip);
-    const running = await office({ forge: 'triggers: [{ type: task, task_domains: [eng] }]\n', quill: 'triggers: [{ type: task, task_domains: [docs], task_primary_for: [docs] }]\n' }).start({ environment });
+    const running = await office({ forge: 'description: Builds what is asked for.\ntriggers: [{ type: task, task_domains: [eng] }]\n', quill: 'triggers: [{ type: task, task_domains: [docs], task_primary_for: [docs] }]\n' }).start({ environment });
     const { mesh } = running.host;
     const byName = await mesh.submit({ text: 'build it', agent: 'FORGE', taskId: 't1' });
     expect(byName).toMatchObject({ taskId: 't1', agent: 'forge', rule: 'agent', isDuplicate: false });
@@ -101,9 +101,10 @@ describe.each([['within a host', {}], ['over Redis', { CORTEX_REDIS_URL: inject(
     await expect(mesh.submit({ text: 'x', agent: 'forg' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('did you mean "forge"?') as string });
     await expect(mesh.submit({ text: 'x', domain: 'law' })).rejects.toMatchObject({ code: 'NOBODY_THERE' });
     await expect(mesh.submit({ text: 'x', domain: 'eng', agent: 'forge' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(mesh.submit({ text: 'nobody is meant' })).rejects.toMatchObject({ code: 'NOBODY_THERE' });
+    await expect(mesh.submit({ text: 'nobody is meant' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('mention one (@name)') as string });
+    await expect(mesh.submit({ text: '@forg, build it' })).rejects.toMatchObject({ code: 'NOBODY_THERE', message: expect.stringContaining('no agent "forg" takes tasks; did you mean "forge"?') as string });
     await expect(mesh.result('never', 0)).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
-    expect(await mesh.agents()).toMatchObject([{ name: 'forge', domains: ['eng'], is_present: true }, { name: 'quill', primary_for: ['docs'], is_present: true }]);
+    expect(await mesh.agents()).toMatchObject([{ name: 'forge', domains: ['eng'], description: 'Builds what is asked for.', is_present: true }, { name: 'quill', primary_for: ['docs'], description: '', is_present: true }]);
     expect(await mesh.health()).toMatchObject({ ok: true, kind: name === 'over Redis' ? 'redis' : 'memory' });
   });
 

@@ -23,7 +23,7 @@ const settings = ProcessConfig.shape;
 
 /** The settings of a process that may also stand at the top of a manifest; all others stand under `config`. */
 export const rootSettings = [
-  'model', 'modelOptions', 'instructions', 'identity', 'servers', 'plugins', 'mesh', 'triggers', 'journal', 'context', 'executionMode', 'openMode', 'secrets', 'budget', 'health',
+  'description', 'model', 'modelOptions', 'instructions', 'identity', 'servers', 'plugins', 'mesh', 'triggers', 'journal', 'context', 'executionMode', 'openMode', 'secrets', 'budget', 'health',
   'mission', 'inbox', 'breaker', 'approval', 'triggerDelivery',
 ] as const satisfies readonly (keyof typeof settings)[];
 
@@ -34,6 +34,7 @@ export const AgentManifestSchema = z.strictObject({
     .string()
     .regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'must begin with a letter and hold at most 64 letters, digits, _ and -')
     .describe('Unique name of the process.'),
+  description: settings.description,
   model: settings.model.describe('Which model answers: provider:model, or scripted:FILE for an offline script.'),
   modelOptions: settings.modelOptions,
   instructions: settings.instructions.describe('System prompt: who the agent is and what it does when it wakes.'),

@@ -43,6 +43,7 @@ const modelOptions = z.strictObject({
 
 /** The complete configuration of one agent process. */
 export const ProcessConfig = z.strictObject({
+  description: z.string().max(2_000).optional().describe('What the agent is for, in a sentence: shown to whoever looks at the mesh (cortex agents), not to its model.'),
   model: z.string().min(1).default('openai:gpt-5-mini').describe('provider:model.'),
   modelOptions: modelOptions.prefault({}).describe('How the model is called.'),
   instructions: z.string().optional().describe('System prompt.'),

@@ -185,7 +185,7 @@ describe('FileMemoryStore', () => {
   }, 60_000);
 });
 
-// mesh-runtime section 9, row 27; catalogue row S5
+// Weakness 27; catalogue row S5
 describe('FileMemoryStore never leaves its root', () => {
   const outsideOf = async (root: string) => {
     const outside = `${root}-evil`; // a prefix of the path is not the path

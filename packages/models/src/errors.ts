@@ -48,18 +48,21 @@ export class ModelSettingMissingError extends CortexError {
   }
 }
 
+/** The provider was reached, and did not do what it was asked. */
+export abstract class ModelExecutionError extends ModelError {}
+
 /** The provider did not accept the key (401, 403). */
-export class ModelUnauthorizedError extends ModelError {
+export class ModelUnauthorizedError extends ModelExecutionError {
   readonly code = 'MODEL_UNAUTHORIZED';
 }
 
 /** The provider refused the request as it is: unknown model, too long, not allowed. The same request will fail again. */
-export class ModelRequestRefusedError extends ModelError {
+export class ModelRequestRefusedError extends ModelExecutionError {
   readonly code = 'MODEL_REQUEST_REFUSED';
 }
 
 /** Too many requests or tokens (429). */
-export class ModelRateLimitedError extends ModelError {
+export class ModelRateLimitedError extends ModelExecutionError {
   readonly code = 'MODEL_RATE_LIMITED';
   override readonly retryable = true;
   /** Milliseconds that the provider asked to wait, where it said so. */
@@ -92,13 +95,13 @@ export class ModelTimeoutError extends ModelError {
 }
 
 /** The answer began and broke off. What had arrived is void: none of its tool calls was delivered. */
-export class ModelStreamBrokenError extends ModelError {
+export class ModelStreamBrokenError extends ModelExecutionError {
   readonly code = 'MODEL_STREAM_BROKEN';
   override readonly retryable = true;
 }
 
 /** The provider answered in good order, but not what was asked for: too few vectors, or vectors that are none. */
-export class ModelAnswerInvalidError extends ModelError {
+export class ModelAnswerInvalidError extends ModelExecutionError {
   readonly code = 'MODEL_ANSWER_INVALID';
 }
 

@@ -10,6 +10,7 @@ export {
   ModelAbortedError,
   ModelAnswerInvalidError,
   ModelError,
+  ModelExecutionError,
   ModelProviderMissingError,
   ModelProviderUnknownError,
   ModelRateLimitedError,
@@ -21,4 +22,11 @@ export {
   ModelTimeoutError,
   ModelUnauthorizedError,
   ModelUnavailableError,
+} from './errors.ts';
+/** The names of the seed for a provider's failures. */
+export {
+  ModelError as CortexProviderError,
+  ModelExecutionError as ProviderExecutionError,
+  ModelTimeoutError as ProviderTimeoutError,
+  ModelUnavailableError as ProviderConnectionError,
 } from './errors.ts';

@@ -17,9 +17,10 @@ export class ToolSourceError extends CortexError {
   override readonly retryable: boolean;
   readonly sourceName: string;
 
-  constructor(sourceName: string, problem: string, options: ErrorOptions & { retryable?: boolean } = {}) {
-    const { retryable = true, ...rest } = options;
-    super(`tool server ${sourceName}: ${problem}`, rest);
+  /** @param options.kind - what it is, for people; `tool server` when left out */
+  constructor(sourceName: string, problem: string, options: ErrorOptions & { retryable?: boolean; kind?: string } = {}) {
+    const { retryable = true, kind = 'tool server', ...rest } = options;
+    super(`${kind} ${sourceName}: ${problem}`, rest);
     this.sourceName = sourceName;
     this.retryable = retryable;
   }

@@ -81,7 +81,7 @@ function describe(error: ErrorObject, schema: JsonObject, args: JsonObject): Arg
       const name = String(params['additionalProperty'] ?? params['unevaluatedProperty']);
       const known = path === '' ? Object.keys((schema['properties'] ?? {}) as object) : [];
       const near = nearestName(name, known);
-      const problem = `is not an argument${near !== undefined ? `, did you mean ${near}?` : known.length > 0 ? `; arguments are ${known.join(', ')}` : ''}`;
+      const problem = `is not an argument${near !== undefined ? ` (did you mean ${near}?)` : known.length > 0 ? `; arguments are ${known.join(', ')}` : ''}`;
       return { path: below(name), problem, line: `${prefix}${name} ${problem}` };
     }
     default: {

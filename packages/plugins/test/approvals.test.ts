@@ -17,7 +17,7 @@ async function shopRig(options: PluginRegistryOptions = {}) {
   return { ...made, shop, refunds, refund, pending };
 }
 
-// Failure 26: tiers that nobody enforced, and S10: approvals bound to the exact call.
+// Weakness 26 (E23): tiers that nobody enforced, and S10: approvals bound to the exact call.
 describe('an action of the CONFIRM tier', () => {
   it('waits for an approval, and then runs once', async () => {
     const { registry, refunds, pending } = await shopRig();

@@ -9,7 +9,7 @@ class NothingSentError extends CortexError {
   override readonly retryable = true;
 }
 
-// Failure 26 of the mesh reference: tiers and validation that could be switched off or walked around.
+// Weakness 26 (E23): tiers and validation that could be switched off or walked around.
 describe('what stands before an action', () => {
   it('validates parameters before any code of the plugin runs, and tells the path of each problem', async () => {
     const { registry } = rig();
@@ -70,7 +70,7 @@ describe('what stands before an action', () => {
   });
 });
 
-// Failure 34: no time limit, concurrency limit or rate limit anywhere.
+// Weakness 34: no time limit, concurrency limit or rate limit anywhere.
 describe('limits of an action', () => {
   it('runs no more calls at a time than allowed, and the rest in the order they came', async () => {
     const { registry } = rig({ actions: { 'shop.look': { concurrency: 2 } } });
@@ -218,7 +218,7 @@ describe('the record of calls', () => {
     ['nothing', undefined, 'undefined'],
     ['no success', { data: 1 }, 'success'],
   ])('records a result with %s as executed, with an error, so that the side effect is not repeated', async (_, returned, where) => {
-    // Failure 34: a result that is not JSON was an error after the side effect, inviting a repeat.
+    // Weakness 34 (E23): a result that is not JSON was an error after the side effect, inviting a repeat.
     const { registry } = rig();
     const shop = shopPlugin({ order: () => returned });
     await registry.register(shop);

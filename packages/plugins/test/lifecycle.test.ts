@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { environmentCredentials, PluginHealthStatus, type CredentialBroker, type ServicePlugin } from '../src/index.ts';
 import { codeOf, gate, rig, settle, shopPlugin } from './registry-rig.ts';
 
-// Failure 33: concurrent first use, transient setup errors, two plugins of one name, failing teardown.
+// Weakness 33 (E25, E26): concurrent first use, transient setup errors, two plugins of one name, failing teardown.
 describe('setup of a plugin', () => {
   it('happens once, however many calls are the first', async () => {
     const { registry } = rig();
@@ -54,6 +54,7 @@ describe('setup of a plugin', () => {
     expect(await registry.execute('b', 'look')).toMatchObject({ success: true });
   });
 
+  // Weakness 34: setup had no limit of time.
   it('is told to give up after its time, and never runs twice at a time', async () => {
     const { registry, clock } = rig({ setupTimeoutMs: 5_000 });
     let running = 0;
@@ -87,6 +88,7 @@ describe('setup of a plugin', () => {
   });
 });
 
+// Weakness 33 (E26)
 describe('registering and unloading', () => {
   it('refuses a second plugin of a name, also while the first is being registered, and never sets it up', async () => {
     const { registry } = rig();
@@ -98,9 +100,25 @@ describe('registering and unloading', () => {
     expect(second.done).toEqual([]);
   });
 
-  it.each(['', 'two words', 'a__b', '_a', 'a_', 'x'.repeat(41)])('refuses the name %j, which no tool could have', async (name) => {
+  // Weakness 34 (E27): what was behind a second `__` could never be called. S5: names that are paths, or that look alike.
+  it.each(['', 'two words', 'a__b', '_a', 'a_', 'x'.repeat(41), 'x'.repeat(300), '.', '..', '../a', 'a/b', 'a\\b', '.hidden', 'a.js', 'a\0b', 'a\n', 'caf\u00e9', 'cafe\u0301', '\u212aelvin'])('refuses the name %j, which no tool could have', async (name) => {
     const { registry } = rig();
     expect(await codeOf(registry.register(shopPlugin({}, { name })))).toBe('PLUGIN_INVALID');
+  });
+
+  it.each([
+    [{ onUnknown: 'rety' }, /onUnknown: .*"retry"/],
+    [{ parameters: { type: 'objekt' } }, /parameters\.type: .*"object"/],
+    [{ requiredParameters: 'title' }, /requiredParameters: .*expected array/],
+    [{ timeoutMs: '10s' }, /timeoutMs: .*expected number/],
+    [{ concurrency: 0 }, /concurrency: /],
+    [{ rateLimit: { calls: 5 } }, /rateLimit\.perMs: /],
+    [{ isReadOnly: 'yes' }, /isReadOnly: .*expected boolean/],
+  ])('refuses an action with %j, and says what is wrong with it', async (terms, message) => {
+    const { registry } = rig();
+    const refusal = await registry.register(shopPlugin({}, { listActions: () => [{ name: 'a', description: '', ...terms }] as never })).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'PLUGIN_INVALID', message: expect.stringMatching(/action "a" can not be used: /) as unknown });
+    expect((refusal as Error).message).toMatch(message);
   });
 
   it('refuses a misspelt tier, an unusable schema, a missing method and two actions of one name', async () => {
@@ -175,6 +193,7 @@ describe('registering and unloading', () => {
   });
 });
 
+// Weakness 34: health had no limit of time either.
 describe('health of a plugin', () => {
   it('is told for every plugin, and never thrown', async () => {
     const { registry, clock } = rig({ healthTimeoutMs: 1_000 });

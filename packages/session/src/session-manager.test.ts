@@ -31,7 +31,7 @@ describe('SessionManager', () => {
     expect(() => open({ hotWindowSize: 50, warmSummaryThreshold: 50 })).toThrow(/must be above hotWindowSize/);
   });
 
-  // mesh-runtime section 9, row 29
+  // Weakness 29
   it('gives everyone who asks at once the same session, with and without a thread', async () => {
     const { manager } = open();
     for (const request of [where, { channel: 'mail', domain: 'eng', senderId: 'u1' }]) {
@@ -40,7 +40,7 @@ describe('SessionManager', () => {
     }
   });
 
-  // mesh-runtime section 9, row 30
+  // Weakness 30
   it('keeps the same thread in two channels apart, and knows all who took part', async () => {
     const { manager } = open();
     const slack = await manager.getOrCreate(where);
@@ -54,7 +54,7 @@ describe('SessionManager', () => {
     expect(await manager.transcript(mail.sessionId)).toEqual([]);
   });
 
-  // mesh-runtime section 9, row 29 (E31)
+  // Weakness 29 (E31)
   it('loses no turn of those who record at once, through one manager or several', async () => {
     const { manager, deps } = open();
     const { sessionId } = await manager.getOrCreate(where);
@@ -113,7 +113,7 @@ describe('SessionManager', () => {
     expect([second.isNew, second.message.seq, second.session.messageCount]).toEqual([false, 1, 1]);
   });
 
-  // mesh-runtime section 9, row 31 (E33)
+  // Weakness 31 (E33)
   it('takes history in once, without doubles, and only before anything was said', async () => {
     const { manager } = open();
     const { sessionId } = await manager.getOrCreate(where);
@@ -126,7 +126,7 @@ describe('SessionManager', () => {
     expect((await manager.transcript(sessionId)).map(({ messageId }) => messageId)).toEqual(['h-1', 'h-2', 'm-3']);
   });
 
-  // mesh-runtime section 9, row 31
+  // Weakness 31
   it('names two different contexts differently, whoever wrote last', async () => {
     const { manager } = open({ hotWindowSize: 1, warmSummaryThreshold: 2 });
     const { sessionId } = await manager.getOrCreate(where);
@@ -194,6 +194,8 @@ describe('SessionManager', () => {
     const { manager } = open();
     await expect(manager.getOrCreate({ ...where, domain: 'nowhere' })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'domain' });
     await expect(manager.getOrCreate({ ...where, threadId: '' })).rejects.toMatchObject({ field: 'threadId' });
+    for (const threadId of ['a\0b', '\ud800', ' ', 'x'.repeat(501)]) await expect(manager.getOrCreate({ ...where, threadId })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'threadId' }); // S5
+    for (const sessionId of ['../../etc/passwd', '.', 'a\0b', 'x'.repeat(300)]) await expect(manager.get(sessionId)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
     await expect(manager.getOrCreate({ channel: 'slack', domain: 'eng' })).rejects.toMatchObject({ field: 'senderId' });
     const { sessionId } = await manager.getOrCreate(where);
     await expect(manager.recordMessage(sessionId, says('x'.repeat(1_000_001)))).rejects.toMatchObject({ field: 'text' });
@@ -305,7 +307,7 @@ describe('the tiers of a session', () => {
     expect(await manager.get(sessionId)).toMatchObject({ messageCount: 6, summary: { throughSeq: 4, text: 's' } });
   });
 
-  // mesh-runtime section 9, row 32
+  // Weakness 32
   it('tells what is remembered about the domain as it is now', async () => {
     const memory = new InMemoryMemoryStore({ clock: systemClock });
     const { manager } = open({}, { memory });

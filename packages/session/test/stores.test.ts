@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,20 @@ describe('FileSessionStore', () => {
     expect(await a.search(session.sessionId, 't1')).toEqual([]);
     expect(await a.messages(session.sessionId)).toEqual([]);
     expect(await a.commit({ ...session, messageCount: 2, revision: 3 }, [message(2)])).toBe(false);
+  });
+
+  // catalogue row S5: what file managers, editors and back-ups leave behind
+  it('passes over files that it did not write', async () => {
+    const directory = await folder();
+    const store = await FileSessionStore.open({ disk: nodeDisk, createId }, directory);
+    const { session } = await store.create(fresh());
+    const [digest = ''] = await readdir(join(directory, 'keys'));
+    for (const path of ['.DS_Store', 'keys/.DS_Store', 'keys/notes.txt', 'logs/.DS_Store', 'logs/.hidden.jsonl', `keys/${digest}/.DS_Store`, `keys/${digest}/._1.json`, `keys/${digest}/1.json~`]) await writeFile(join(directory, path), 'x');
+    await mkdir(join(directory, 'keys/.Trash'));
+    const again = await FileSessionStore.open({ disk: nodeDisk, createId }, directory);
+    expect((await again.list()).map(({ sessionId }) => sessionId)).toEqual([session.sessionId]);
+    expect(await again.find(key)).toMatchObject({ sessionId: session.sessionId });
+    expect((await again.create(fresh())).isNew).toBe(false);
   });
 
   it('says what it could not do when the disk is full, and reads on', async () => {

@@ -42,6 +42,8 @@ export interface TriggerMemory {
 export interface TriggerDependencies {
   /** Name of the process, for routes and messages. */
   processName: string;
+  /** What other agents and people are told of the process; for task triggers. */
+  description?: string;
   clock: Clock;
   random: Random;
   disk: Disk;
@@ -104,9 +106,9 @@ export interface TaskSubscriber {
   /**
    * @param handler - resolves when the task is durable in the agent's journal, or was (`duplicate`); only then is it taken from where others could take it. `filtered`: the
    *   agent does not want it, and whoever gave it is told. When it rejects, the task goes back
-   * @param agent - `places`: how many tasks it can begin now
+   * @param agent - `description`: what others are told of it; `places`: how many tasks it can begin now
    */
-  subscribe(agent: { name: string; domains: readonly string[]; primaryFor: readonly string[]; places: number }, handler: (task: ReceivedTask) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<TaskFeed>;
+  subscribe(agent: { name: string; domains: readonly string[]; primaryFor: readonly string[]; description?: string; places: number }, handler: (task: ReceivedTask) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<TaskFeed>;
 }
 
 /** A task for an agent. */

@@ -1,7 +1,6 @@
-import { describeError, InvalidInputError, type JsonValue, type Logger } from '@cortex-runtime/core';
+import { describeError, type JsonValue, type Logger } from '@cortex-runtime/core';
 import type { Journal, JournalEntry, JournalQuery } from '@cortex-runtime/journal';
 import { inactiveFeatures, type ProcessConfig } from '@cortex-runtime/manifest';
-import type { TriggerEvent } from '@cortex-runtime/triggers';
 
 import { endSubscriptions } from '../triggers/topic-subscriber.ts';
 import { AgentContext } from '../context/agent-context.ts';
@@ -11,14 +10,15 @@ import { ProcessState } from '../lifecycle/process-state.ts';
 import type { RuntimeDependencies, RuntimeOptions } from '../runtime/runtime-dependencies.ts';
 import { liveStates, type AgentProcessInit, type Initiator } from './agent-process-init.ts';
 import { clearDeadLetters, deadLetters, redeliverDeadLetters, type DeadLetter } from './dead-letters.ts';
+import { injectedEvent, type InjectedEvent } from './injected-event.ts';
 import { LazyLogger } from './lazy-logger.ts';
 import { EngineSlot } from './engine-slot.ts';
 import { idleReason, ProcessEngine } from './process-engine.ts';
+import { ProcessFailure } from './process-failure.ts';
 import { ProcessRecord } from './process-record.ts';
 import type { ProcessStatus } from './process-status.ts';
 import type { ProcessUpdate } from './process-update.ts';
 import { processStatus } from './read-status.ts';
-import { RestartPolicy } from './restart-policy.ts';
 import { Subscribers } from './subscribers.ts';
 import { resolveWaitingEffect, waitingEffects, type WaitingEffect } from './waiting-effects.ts';
 
@@ -39,14 +39,12 @@ export class AgentProcess {
   readonly #deps: RuntimeDependencies;
   readonly #logger: Logger;
   readonly #record: ProcessRecord;
-  /** Made when the process fails for the first time. */
-  #restarts: RestartPolicy | undefined;
+  #failure: ProcessFailure | undefined;
   #subscribers: Subscribers | undefined;
   /** Handed over with the next start; dropped then, as the journal holds it. */
   #deployment: { config: ProcessConfig; digest: string } | undefined;
   #lifecycle: ProcessLifecycle | undefined;
   readonly #slot: EngineSlot;
-  #brokenBecause: string | undefined;
 
   constructor(deps: RuntimeDependencies, init: AgentProcessInit, options: RuntimeOptions = {}) {
     this.name = init.name;
@@ -81,6 +79,11 @@ export class AgentProcess {
       this.#logger,
     );
     return this.#lifecycle;
+  }
+
+  /** What could not be recorded: the process has failed although its journal does not say so. */
+  get #brokenBecause(): string | undefined {
+    return this.#failure?.brokenBecause;
   }
 
   get state(): ProcessState {
@@ -141,7 +144,7 @@ export class AgentProcess {
    * @throws ProcessStateError when it runs already; whatever keeps a model or a trigger from starting (the process is `failed` then, and nothing of it is left running)
    */
   async start(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
-    this.#restarts?.cancel();
+    this.#failure?.cancelRestart();
     await this.#start(options);
   }
 
@@ -173,7 +176,7 @@ export class AgentProcess {
       lifecycle: this.lifecycle,
       brokenBecause: () => this.#brokenBecause,
       publish: (update) => this.#subscribers?.publish(update),
-      onFailing: (reason) => this.#fail(reason),
+      onFailing: (reason) => this.#failing().fail(reason),
       onIdle: () => this.suspend(idleReason),
       onLifetime: () => this.#onLifetime(),
     });
@@ -192,7 +195,7 @@ export class AgentProcess {
    * A process that never ran becomes `stopped`; one that failed is cleaned up and stays `failed`; a stopped one stays as it is.
    */
   async stop(options: { by?: Initiator; reason?: string } = {}): Promise<void> {
-    this.#restarts?.cancel();
+    this.#failure?.cancelRestart();
     await this.#slot.exclusive(async () => {
       this.#slot.endRest();
       await this.wake();
@@ -214,7 +217,7 @@ export class AgentProcess {
       }
       await this.#slot.tearDown(this.config.stopGraceMs);
       await this.lifecycle.transition(ProcessState.STOPPED, { reason, metadata }).catch((error: unknown) => {
-        this.#brokenBecause = describeError(error);
+        this.#failing().breakDown(describeError(error));
         throw error;
       });
       await this.#record.checkpoint();
@@ -239,21 +242,11 @@ export class AgentProcess {
    *
    * @throws EventRefusedError when the process takes no events; InvalidInputError when the payload is not plain JSON
    */
-  async inject(event: Partial<TriggerEvent> & { payload: JsonValue }): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }> {
-    const eventId = event.eventId ?? this.#deps.createId();
-    if (eventId.length === 0 || eventId.length > 500) throw new InvalidInputError('event_id', `must have 1 to 500 characters, got ${eventId.length}`);
+  async inject(event: InjectedEvent): Promise<{ eventId: string; outcome: 'accepted' | 'duplicate' }> {
+    const complete = injectedEvent(this.#deps, event);
     const engine = await this.#slot.engaged();
     if (engine === undefined) throw new EventRefusedError(this.name, this.#brokenBecause ?? `it is ${this.state}`);
-    const outcome = await engine.accept({
-      triggerId: event.triggerId ?? 'inject',
-      triggerType: event.triggerType ?? 'inject',
-      eventId,
-      timestamp: event.timestamp ?? this.#deps.clock.now(),
-      payload: event.payload,
-      metadata: event.metadata ?? {},
-      cause: event.cause ?? [],
-    });
-    return { eventId, outcome };
+    return { eventId: complete.eventId, outcome: await engine.accept(complete) };
   }
 
   /**
@@ -377,33 +370,18 @@ export class AgentProcess {
     await endSubscriptions({ broker: this.#deps.broker, logger: this.#logger }, this.name, triggers, []);
   }
 
-  async #fail(reason: string): Promise<void> {
-    if (this.lifecycle.state === ProcessState.STOPPING) {
-      this.#logger.error({ reason }, 'what failed while the process was stopping does not keep it from stopping');
-      return;
-    }
-    const restarts = this.#restartPolicy();
-    const { turn } = restarts;
-    const isRecorded = await this.lifecycle.transition(ProcessState.FAILED, { reason }).then(
-      () => true,
-      () => this.lifecycle.state === ProcessState.FAILED,
-    );
-    if (!isRecorded) this.#brokenBecause = reason;
-    this.#logger.error({ reason }, 'the process has failed');
-    // Not waited for: the run that failed is among those that the tear-down waits for.
-    void this.#slot.exclusive(() => this.#slot.tearDown(0)).then(() => (isRecorded ? restarts.onFailed(reason, turn) : undefined));
-  }
-
-  #restartPolicy(): RestartPolicy {
-    this.#restarts ??= new RestartPolicy({
+  /** Made when the process fails for the first time. */
+  #failing(): ProcessFailure {
+    this.#failure ??= new ProcessFailure({
       clock: this.#deps.clock,
       logger: this.#logger,
-      config: () => this.#record.config(),
-      restartCount: () => this.#record.summary().restart_count,
-      record: (entry) => this.#record.write([entry]).durable,
-      start: () => this.#start({ by: 'host', reason: 'restart policy' }),
+      record: this.#record,
+      lifecycle: () => this.lifecycle,
+      // Not waited for by the run that failed, which is among those that the tear-down waits for.
+      tearDown: () => this.#slot.exclusive(() => this.#slot.tearDown(0)),
+      restart: () => this.#start({ by: 'host', reason: 'restart policy' }),
     });
-    return this.#restarts;
+    return this.#failure;
   }
 
   async #onLifetime(): Promise<void> {

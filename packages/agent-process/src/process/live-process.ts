@@ -118,7 +118,7 @@ export class LiveProcess {
     );
   }
 
-  async #startTrigger(config: TriggerConfig, index: number, { concurrency, triggers }: ProcessConfig): Promise<void> {
+  async #startTrigger(config: TriggerConfig, index: number, { concurrency, description, triggers }: ProcessConfig): Promise<void> {
     const { clock, random, disk, createId, scheduler, webhookRoutes, eventBus, broker, tasks, environment } = this.#deps;
     // The id is of the configuration as it was written: the same whatever the secrets are, and nothing of them shows in it.
     const triggerId = triggerIdOf(config);
@@ -137,6 +137,7 @@ export class LiveProcess {
       ...(broker === undefined ? {} : { broker }),
       ...(tasks === undefined ? {} : { tasks }),
       concurrency,
+      ...(description === undefined ? {} : { description }),
       ...(config.topic === undefined ? {} : { subscriber: subscriberOf(this.#ports.processName, triggers, index) }),
     });
     const filter = config.filterExpression === undefined ? undefined : parseFilter(config.filterExpression);

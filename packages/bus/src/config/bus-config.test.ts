@@ -17,7 +17,7 @@ describe('BusConfig', () => {
     expect(toDocument(BusConfig, settings)).toMatchObject({ block_ms: 1_000, socket_timeout: 2 });
   });
 
-  // E13: a watchdog shorter than the wait made every idle read fail.
+  // Weakness 17 (E13): a watchdog shorter than the wait made every idle read fail.
   it('refuses times that contradict each other', () => {
     expect(() => BusConfig.parse({ blockMs: 60_000 })).toThrow(/readWatchdogMs|every idle read/);
     expect(() => BusConfig.parse({ claimIdleMs: 1_000, leaseMs: 5_000 })).toThrow(/leaseMs/);

@@ -49,6 +49,7 @@ export const BusConfig = z
     const wrong = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
     if (config.readWatchdogMs <= config.blockMs) wrong('readWatchdogMs', `must be longer than blockMs (${config.blockMs} ms), or every idle read would be taken for a dead connection`);
     if (config.claimIdleMs < config.leaseMs) wrong('claimIdleMs', `must be at least leaseMs (${config.leaseMs} ms)`);
+    if (config.durability === 'strict' && config.maxConnections < 4) wrong('maxConnections', 'must be at least 4 in the strict class, where signs of life have a connection of their own');
     if (config.cluster !== undefined && config.sentinel !== undefined) wrong('sentinel', 'can not be combined with cluster');
     if (config.cluster !== undefined && config.db !== 0) wrong('db', 'a cluster has only database 0');
   });

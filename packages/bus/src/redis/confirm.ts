@@ -10,11 +10,19 @@ export interface Confirmed {
   readonly problem: BusUnconfirmedError | undefined;
 }
 
-/** Runs a script, and in the strict class waits until enough replicas have what it wrote; the script and the question travel together. */
-export async function runConfirmed(connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Confirmed> {
+/** Whether what is written waits for replicas, and what comes behind it on its connection as well. */
+export function asksReplicas({ durability, confirmingReplicas }: BusSettings): boolean {
+  return durability === 'strict' && confirmingReplicas > 0;
+}
+
+/** Runs a script, and in the strict class waits until enough replicas have what it wrote, half the time of a command or `waitMs`; the script and the question travel together. */
+export async function runConfirmed(
+  connection: RedisConnection, settings: BusSettings, stream: string, script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], options: { waitMs?: number } = {},
+): Promise<Confirmed> {
   const { durability, confirmingReplicas, socketTimeoutMs } = settings;
   if (durability !== 'strict') return { reply: await connection.script(script, keys, args), problem: undefined };
-  const [reply, replicas] = await connection.scriptThen(script, keys, args, ['WAIT', confirmingReplicas, Math.ceil(socketTimeoutMs / 2)]);
+  const waitMs = Math.min(options.waitMs ?? socketTimeoutMs, Math.ceil(socketTimeoutMs / 2));
+  const [reply, replicas] = await connection.scriptThen(script, keys, args, ['WAIT', confirmingReplicas, waitMs]);
   return { reply, problem: Number(replicas) < confirmingReplicas ? new BusUnconfirmedError(stream, Number(replicas), confirmingReplicas) : undefined };
 }
 

@@ -13,6 +13,8 @@ export interface ReaderHost {
   arrived(stream: string, group: string, entries: readonly Reply[], subscription: HeldSubscription | undefined): void;
   /** Makes the group where it is missing. @returns whether it was */
   ensureGroup(stream: string, group: string): Promise<boolean>;
+  /** The same of a group that was there. */
+  remakeGroup(stream: string, group: string): Promise<boolean>;
   /** Groups had vanished, and were made again. */
   reset(streams: readonly string[], group: string): void;
   /** A reply may have been lost, and with it messages that the server has assigned. */
@@ -275,7 +277,7 @@ export class GroupReader {
     const message = describeError(error);
     if (/NOGROUP|UNBLOCKED/.test(message)) {
       // FLUSHALL, a deleted stream, a fail-over to a replica that had nothing.
-      const made = await Promise.all(streams.map((stream) => host.ensureGroup(stream, this.group).catch(() => false)));
+      const made = await Promise.all(streams.map((stream) => host.remakeGroup(stream, this.group).catch(() => false)));
       const reset = streams.filter((_, index) => made[index]);
       if (reset.length > 0) {
         host.reset(reset, this.group);

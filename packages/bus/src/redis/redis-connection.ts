@@ -4,7 +4,7 @@ import { describeError, jitteredBackoffMs, sleep, type Clock, type Logger, type 
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 import type { BusSettings } from '../config/index.ts';
-import { BusClosedError, BusConnectionError, BusFullError } from '../errors.ts';
+import { BusClosedError, BusConnectionError, BusError, BusFullError } from '../errors.ts';
 import type { Script } from './script.ts';
 
 export interface ConnectionDependencies {
@@ -33,6 +33,10 @@ export class RedisConnection {
   readonly #abort = new AbortController();
   #client: Client | undefined;
   #prepared: Promise<void> | undefined;
+  /** What the client last said is wrong with the connection, until something comes back on it: a command that fails with it does not say. */
+  #trouble: string | undefined;
+  /** Digests of scripts that the server of a client has from it. */
+  readonly #knownScripts = new WeakMap<Client, Set<string>>();
   readonly #prepare: (run: (args: readonly (string | number)[]) => Promise<Reply>) => Promise<void>;
 
   /** @param prepare - runs once on every new connection before anything else */
@@ -68,17 +72,24 @@ export class RedisConnection {
    * @returns both replies
    */
   async scriptThen(script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[], next: readonly (string | number)[]): Promise<[Reply, Reply]> {
-    const both = async (how: 'EVALSHA' | 'EVAL', what: string): Promise<[Reply, Reply]> => {
-      const first = this.command([how, what, keys.length, ...keys, ...args]);
+    const both = async (isKnown: boolean): Promise<[Reply, Reply]> => {
+      const first = this.command([isKnown ? 'EVALSHA' : 'EVAL', isKnown ? script.sha : script.source, keys.length, ...keys, ...args]);
       const second = this.command(next);
-      second.catch(() => {}); // when both fail, the first failure is the telling one
+      // When both fail, the first failure is the telling one. What is sent again would wait behind the second, in time that is its own.
+      await Promise.allSettled([first, second]);
       return [await first, await second];
     };
+    const client = await this.#ready();
+    const known = this.#knownScripts.get(client) ?? new Set();
+    this.#knownScripts.set(client, known);
     try {
-      return await both('EVALSHA', script.sha);
+      // A script that has to be sent twice would let the first question be asked before anything was written, and wait for nothing.
+      const replies = await both(known.has(script.sha));
+      known.add(script.sha);
+      return replies;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return both('EVAL', script.source);
+      return both(false);
     }
   }
 
@@ -86,7 +97,7 @@ export class RedisConnection {
    * Repeats `work` through lost connections, restarts and fail-overs.
    *
    * @param work - `attempt` is 1 the first time; later, an earlier attempt may have been applied
-   * @throws BusConnectionError when `operationTimeoutMs` is over
+   * @throws BusConnectionError when `operationTimeoutMs` is over; BusError with what the server says when it refuses for good (a full one: see `asFull`)
    */
   async persist<T>(operation: string, work: (attempt: number) => Promise<T>): Promise<T> {
     const until = this.#deps.clock.monotonic() + this.#settings.operationTimeoutMs;
@@ -96,10 +107,11 @@ export class RedisConnection {
         return await work(attempt);
       } catch (error) {
         if (this.#abort.signal.aborted) throw new BusClosedError('the bus', { cause: error });
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw asBusError(operation, error);
         const waitMs = jitteredBackoffMs(attempt, backoff, this.#deps.random);
         if (this.#deps.clock.monotonic() + waitMs >= until) {
-          throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms`, { cause: error });
+          const why = this.#trouble === undefined ? '' : ` (${this.#trouble})`;
+          throw new BusConnectionError(operation, `no answer within ${this.#settings.operationTimeoutMs} ms${why}`, { cause: error });
         }
         await sleep(this.#deps.clock, waitMs, this.#abort.signal).catch(() => {});
       }
@@ -135,9 +147,12 @@ export class RedisConnection {
     if (this.#client === undefined) {
       const client = openClient(this.#settings);
       this.#client = client;
-      client.on('error', (error: Error) => this.#deps.logger.debug({ connection: this.name, error: error.message }, 'redis connection error'));
+      client.on('error', (error: Error) => {
+        this.#trouble = describeError(error);
+        this.#deps.logger.debug({ connection: this.name, error: this.#trouble }, 'redis connection error');
+      });
       client.on('close', () => {
-        if (this.#client === client) this.drop('the connection was closed');
+        if (this.#client === client) this.drop(this.#trouble === undefined ? 'the connection was closed' : `the connection was closed: ${this.#trouble}`);
       });
       this.#prepared = this.#prepare((args) => this.#reply(client, args, this.#settings.socketTimeoutMs, false));
     }
@@ -163,11 +178,12 @@ export class RedisConnection {
       (asBuffer ? client.callBuffer(name, rest) : client.call(name, rest)).then(
         (reply) => {
           timer.cancel();
+          this.#trouble = undefined;
           resolve(reply as Reply);
         },
         (error: Error) => {
           timer.cancel();
-          reject(error);
+          reject(withoutCommand(error));
         },
       );
     });
@@ -186,13 +202,32 @@ export function isPassing(error: unknown): boolean {
   return !('code' in error && typeof error.code === 'string' && error.code.startsWith('BUS_')) && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
+/**
+ * The client notes on an error of the server which command it answers, with all of its values: what was published, and the password when that is what is refused. None of it
+ * belongs where errors are shown.
+ */
+function withoutCommand(error: Error): Error {
+  delete (error as { command?: unknown }).command;
+  return error;
+}
+
+/** What the client reports, as an error of ours: callers know no other. */
+export function asBusError(operation: string, error: unknown): unknown {
+  if (error instanceof BusError || !(error instanceof Error)) return error;
+  if (isPassing(error)) return new BusConnectionError(operation, error.message, { cause: error });
+  if (error.name !== 'ReplyError') return error;
+  const advice = /^(WRONGPASS|NOAUTH|NOPERM)/.test(error.message) ? '; check user name and password, and what this user may do' : '';
+  return new BusError(`${operation}: the Redis server refused it (${error.message})${advice}`, { cause: error });
+}
+
 /** A full or memory-bound server is the caller's to wait for. */
 export function asFull(stream: string, error: unknown): unknown {
   return isFull(error) ? new BusFullError(stream, 'the Redis server has reached maxmemory', { cause: error }) : error;
 }
 
 export function isFull(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('OOM');
+  if (!(error instanceof Error)) return false;
+  return error.message.startsWith('OOM') || isFull(error.cause);
 }
 
 function openClient(settings: BusSettings): Client {

@@ -9,8 +9,8 @@ import { decodeEntry, type Entry } from './entry-codec.ts';
 import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
 import { Reclaimer, type Reclaim } from './reclaimer.ts';
-import type { RedisConnection, Reply } from './redis-connection.ts';
-import type { RedisNames } from './redis-names.ts';
+import { asBusError, type RedisConnection, type Reply } from './redis-connection.ts';
+import { followUpsOfMs, parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
 import type { RedisSettlements } from './redis-settlements.ts';
 import { ReturnedWork } from './returned-work.ts';
 import { SingleReads } from './single-reads.ts';
@@ -27,10 +27,15 @@ export interface ConsumerDependencies {
   settings: BusSettings;
   names: RedisNames;
   commands: RedisConnection;
+  /** For signs of life, which must not wait behind what waits for replicas. */
+  leases: RedisConnection;
   pool: ConnectionPool;
   settlements: RedisSettlements;
   notify(notice: BusNotice): void;
 }
+
+/** Entries of a stream that are looked at when its group was lost: the server does nothing else meanwhile. Acknowledged ones are rarely more. */
+const entriesOfLostGroup = 10_000;
 
 /** Everything that one process reads: its subscriptions, the readers that feed them, and the leases. */
 export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
@@ -56,7 +61,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     this.#deps = deps;
     this.#name = name;
     this.settlements = deps.settlements;
-    this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.commands, settings: deps.settings, names: deps.names, host: this }, name);
+    this.#sweeper = new Sweeper({ clock: deps.clock, logger: deps.logger, connection: deps.leases, settings: deps.settings, names: deps.names, host: this }, name);
     this.#reclaimer = new Reclaimer(deps, name);
     this.#filter = new EntryFilter(deps, { isLeased: true });
     this.#singleReads = new SingleReads({ ...deps, reclaimer: this.#reclaimer, host: this });
@@ -149,8 +154,19 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     return commands.persist(`make the group ${group} on ${stream}`, async () => (await commands.script(makeGroupScript, [names.stream(stream)], [group, start])) === 1);
   }
 
+  /** A group that was there, and is gone: what it had settled with a follow-up does not come again. */
+  async remakeGroup(stream: string, group: string): Promise<boolean> {
+    const { commands, names } = this.#deps;
+    const args = [group, '0', names.followUpsPrefix(stream), followUpsOfMs, parkingConsumer, parkedDueMs, entriesOfLostGroup];
+    return commands.persist(`make the group ${group} on ${stream}`, async () => (await commands.script(makeGroupScript, [names.stream(stream)], args)) === 1);
+  }
+
   reset(streams: readonly string[], group: string): void {
-    for (const stream of streams) this.#deps.notify({ type: 'bus.reset', stream, group });
+    for (const stream of streams) {
+      this.#deps.notify({ type: 'bus.reset', stream, group });
+      this.#returnedWork.announce(stream, group);
+      void this.#reclaimReturned(stream, group);
+    }
   }
 
   /** The server may have assigned messages to us in a reply that never came: they are looked for once they are older than any reply can be. */
@@ -179,7 +195,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   }
 
   failed(group: string, error: unknown): void {
-    for (const subscription of this.#subscriptions) if (subscription.group === group) subscription.fail(error);
+    for (const subscription of this.#subscriptions) if (subscription.group === group) subscription.fail(asBusError(`read as ${group}`, error));
   }
 
   async unblock(clientId: number): Promise<void> {
@@ -216,9 +232,10 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   async touch(): Promise<void> {
     const { clock, settings, names, commands } = this.#deps;
     const now = clock.monotonic();
+    const everyMs = Math.min(settings.claimIdleMs, settings.dedupWindowMs) / 3;
     for (const subscription of this.#subscriptions) {
       for (const [stream, deliveries] of subscription.inFlight) {
-        const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= settings.claimIdleMs / 3 && !delivery.isSettling);
+        const old = [...deliveries.values()].filter((delivery) => now - delivery.renewedAt >= everyMs && !delivery.isSettling);
         if (old.length === 0) continue;
         const keys = [names.stream(stream), ...old.flatMap(({ dedupDigest }) => (dedupDigest === undefined ? [] : [names.dedup(stream, dedupDigest)]))];
         const args = [subscription.group, this.#name, settings.dedupWindowMs, ...old.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
@@ -292,8 +309,9 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       return;
     }
     const delivery = new HeldDelivery(subscription, stream, group, entry.msgId, entry.msgType, entry.payload ?? Buffer.alloc(0), deliveryCount, history);
-    delivery.renewedAt = this.#deps.clock.monotonic();
     delivery.dedupDigest = entry.dedupDigest;
+    // A message that has waited for long may be about to lose its deduplication id: that is kept from the next look on.
+    delivery.renewedAt = entry.dedupDigest === undefined ? this.#deps.clock.monotonic() : Number.NEGATIVE_INFINITY;
     if (history?.isSuspect === true) this.#suspected = delivery;
     subscription.offer(delivery);
   }

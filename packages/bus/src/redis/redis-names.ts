@@ -41,6 +41,10 @@ export class RedisNames {
   get consumers(): string {
     return `${this.prefix}:bus:consumers`;
   }
+  /** What `health` writes to see who has it. */
+  get probe(): string {
+    return `${this.prefix}:bus:probe`;
+  }
   /** A channel: streams on which work was given back. */
   get returned(): string {
     return `${this.prefix}:bus:returned`;

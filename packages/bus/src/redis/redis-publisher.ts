@@ -4,7 +4,7 @@ import type { Clock } from '@cortex-runtime/core';
 
 import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
-import { BusConflictError, BusError, BusFullError } from '../errors.ts';
+import { BusConflictError, BusFullError } from '../errors.ts';
 import type { NewMessage, PublishOptions, RestoredMessage } from '../message-bus.ts';
 import { assertPublishOptions } from '../publish-options.ts';
 import { runOrThrow } from './confirm.ts';
@@ -103,7 +103,7 @@ export class RedisPublisher {
         });
       });
     } catch (error) {
-      throw serverRefused(stream, error);
+      throw asFull(stream, error);
     }
   }
 
@@ -151,7 +151,7 @@ export class RedisPublisher {
       if (hasForgotten === '1') this.#onForgotten(stream);
       return replies.map((reply, index) => this.#answered(stream, items[index]?.dedupId ?? '', reply));
     } catch (error) {
-      throw serverRefused(stream, error);
+      throw asFull(stream, error);
     }
   }
 
@@ -176,11 +176,4 @@ function contentDigestOf(msgType: string, payload: string | Buffer): string {
 /** `length` characters of 6 bits. */
 function digestOf(content: string | Buffer, length: number): string {
   return hash('sha256', content, 'base64url').slice(0, length);
-}
-
-/** What the server answered to a publish, as an error of ours. */
-function serverRefused(stream: string, error: unknown): unknown {
-  const full = asFull(stream, error);
-  if (full !== error || !(error instanceof Error) || error.name !== 'ReplyError') return full;
-  return new BusError(`the Redis server refused a message on ${stream} (${error.message}); nothing was published`, { cause: error });
 }

@@ -33,7 +33,7 @@ export class RedisSettlements implements Settlements {
   async ack(delivery: HeldDelivery, followUp: FollowUp | undefined): Promise<boolean> {
     const isOurs = followUp === undefined ? await this.#ack(delivery) : await this.#complete(delivery, followUp);
     const { stream, group, msgId } = delivery;
-    if (!isOurs) this.#deps.host.notify({ type: 'bus.lease_lost', stream, group, msgId });
+    if (!isOurs) this.#deps.host.refused(stream, group, msgId);
     return isOurs;
   }
 
@@ -78,7 +78,7 @@ export class RedisSettlements implements Settlements {
         host.notify({ type: 'bus.lost', stream, group, msgIds: [msgId] });
         return undefined;
       default:
-        if (deliveryCount !== undefined) host.notify({ type: 'bus.lease_lost', stream, group, msgId });
+        if (deliveryCount !== undefined) host.refused(stream, group, msgId);
         return undefined;
     }
   }

@@ -9,17 +9,20 @@ import type {
 import { notifier } from '../notifier.ts';
 import { assertFollowUp, assertNewMessages } from '../publish-options.ts';
 import { assertGroupName, assertStreamName, streamList } from '../stream-name.ts';
+import { asksReplicas, runConfirmed } from './confirm.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
-import { type RedisConnection, type Reply } from './redis-connection.ts';
+import { asBusError, asFull, type RedisConnection, type Reply } from './redis-connection.ts';
 import { RedisConsumer } from './redis-consumer.ts';
 import { leasedConsumer, RedisNames } from './redis-names.ts';
 import { dedupDigestOf, RedisPublisher } from './redis-publisher.ts';
 import { RedisSettlements } from './redis-settlements.ts';
 import { RedisTail } from './redis-tail.ts';
 import { followScript } from './scripts/follow.lua.ts';
+import { probeScript } from './scripts/probe.lua.ts';
 import { redeliverScript } from './scripts/redeliver.lua.ts';
 import { assertServer, readInfo } from './server-check.ts';
+import type { SettlementHost } from './settling.ts';
 
 export interface RedisBusDependencies {
   clock: Clock;
@@ -33,6 +36,8 @@ export interface RedisBusDependencies {
 
 /** Messages that wait are counted one by one up to here. */
 const countedExactly = 100;
+/** How long `health` waits for replicas, and lets work wait that comes behind it. */
+const probeMs = 1_000;
 
 /**
  * {@link MessageBus} on Redis 7 streams, with entries that the Python library reads and writes too.
@@ -54,7 +59,7 @@ export class RedisStreamBus implements MessageBus {
     this.settings = BusConfig.parse(config);
     const { clock, random, logger = silentLogger } = deps;
     const identity = deps.identity ?? 'cortex';
-    assertGroupName('consumer', identity);
+    assertGroupName('identity', identity);
     const busId = randomHex(random, 8);
     const consumerName = leasedConsumer(identity, busId);
     const notify = notifier<BusNotice>(logger, deps.onNotice);
@@ -66,14 +71,22 @@ export class RedisStreamBus implements MessageBus {
     };
     this.#pool = new ConnectionPool({ clock, random, logger, onDisconnect }, this.settings);
     this.#commands = this.#pool.open('commands', (run) => assertServer(run, this.settings));
+    const leases = asksReplicas(this.settings) ? this.#pool.open('leases', (run) => assertServer(run, this.settings)) : this.#commands;
     this.#publisher = new RedisPublisher(this.#commands, this.settings, this.#names, busId, clock, (stream) => notify({ type: 'bus.forgot', stream }));
-    const host = { notify, returned: (stream: string, group: string, delayMs: number) => this.#consumer.returned(stream, group, delayMs) };
+    const host: SettlementHost = {
+      notify,
+      returned: (stream, group, delayMs) => this.#consumer.returned(stream, group, delayMs),
+      refused: (stream, group, msgId) => {
+        notify({ type: 'bus.lease_lost', stream, group, msgId });
+        this.#consumer.lostReply([stream], group);
+      },
+    };
     this.#settlements = new RedisSettlements(
       { connection: this.#commands, settings: this.settings, names: this.#names, publisher: this.#publisher, host },
       { name: consumerName, busId },
     );
     this.#consumer = new RedisConsumer(
-      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, pool: this.#pool, settlements: this.#settlements, notify },
+      { clock, random, logger, settings: this.settings, names: this.#names, commands: this.#commands, leases, pool: this.#pool, settlements: this.#settlements, notify },
       { name: consumerName, busId },
     );
   }
@@ -95,7 +108,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     assertStreamName(stream);
     assertGroupName('group', group);
-    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0');
+    await this.#consumer.ensureGroup(stream, group, options.start === 'end' ? '$' : '0').catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async removeGroup(stream: string, group: string): Promise<boolean> {
@@ -116,7 +131,9 @@ export class RedisStreamBus implements MessageBus {
     assertOpen(this.#isClosed);
     const list = streamList(streams);
     const { group, consumer, count, blockMs } = completeReadOptions(options, this.settings.consumerGroup);
-    return this.#consumer.readOnce(list, group, consumer, count, blockMs);
+    return this.#consumer.readOnce(list, group, consumer, count, blockMs).catch((error: unknown) => {
+      throw asBusError(`read ${list.join(', ')}`, error);
+    });
   }
 
   async ack(stream: string, group: string, msgIds: string | readonly string[]): Promise<number> {
@@ -157,7 +174,9 @@ export class RedisStreamBus implements MessageBus {
     assertStreamName(stream);
     const ids = typeof deadLetterIds === 'string' ? [deadLetterIds] : deadLetterIds;
     // Repeating it is safe: what was moved is no longer among the dead letters. Only the ids of that part are then not given.
-    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]);
+    return this.#commands.persist(`redeliver on ${stream}`, async () => (await this.#commands.script(redeliverScript, [this.#names.stream(stream), this.#names.deadLetters(stream)], ids)) as string[]).catch((error: unknown) => {
+      throw asFull(stream, error);
+    });
   }
 
   async inspect(stream: string): Promise<StreamStatus> {
@@ -263,10 +282,20 @@ export class RedisStreamBus implements MessageBus {
       details['redisVersion'] = info['redis_version'];
       details['connectedClients'] = Number(info['connected_clients']);
       details['appendOnly'] = info['aof_enabled'] === '1';
-      return { ok: true, latencyMs, details };
+      const problem = await this.#unconfirmed(details);
+      return problem === undefined ? { ok: true, latencyMs, details } : { ok: false, error: problem, latencyMs, details };
     } catch (error) {
       return { ok: false, error: describeError(error), details };
     }
+  }
+
+  /** Strict class: writes something and asks who has it, for a replica whose link is up need not have been sent anything yet. In a cluster each node would have to be asked. */
+  async #unconfirmed(details: Record<string, unknown>): Promise<string | undefined> {
+    const { confirmingReplicas, cluster } = this.settings;
+    if (!asksReplicas(this.settings) || cluster !== undefined) return undefined;
+    const { problem } = await runConfirmed(this.#commands, this.settings, '', probeScript, [this.#names.probe], [probeMs], { waitMs: probeMs });
+    details['confirmed'] = problem === undefined;
+    return problem === undefined ? undefined : `fewer than ${confirmingReplicas} replicas confirm what is written: nothing can be published in the strict class until they do`;
   }
 
   async close(): Promise<void> {

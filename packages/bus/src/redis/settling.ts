@@ -11,6 +11,8 @@ export interface SettlementHost {
   notify(notice: BusNotice): void;
   /** A message of the stream may be delivered again after `delayMs`. */
   returned(stream: string, group: string, delayMs: number): void;
+  /** The server says that the message is not this delivery's any more. It may have delivered it to us again, though, while it still seemed to be held. */
+  refused(stream: string, group: string, msgId: string): void;
 }
 
 export interface SettlementDependencies {

@@ -12,7 +12,7 @@ export interface SingleReadsDependencies extends EntryFilterDependencies {
   settings: BusSettings;
   pool: ConnectionPool;
   reclaimer: Reclaimer;
-  host: { ensureGroup(stream: string, group: string): Promise<boolean>; reset(streams: readonly string[], group: string): void };
+  host: { ensureGroup(stream: string, group: string): Promise<boolean>; remakeGroup(stream: string, group: string): Promise<boolean>; reset(streams: readonly string[], group: string): void };
 }
 
 /** Reads for those who keep track of messages themselves: first what was abandoned, then what is new. */
@@ -38,7 +38,7 @@ export class SingleReads {
       return await this.#readNow(streams, group, consumer, count, blockMs);
     } catch (error) {
       if (!(error instanceof Error && /NOGROUP|UNBLOCKED/.test(error.message))) throw error;
-      const made = await Promise.all(streams.map((stream) => this.#deps.host.ensureGroup(stream, group)));
+      const made = await Promise.all(streams.map((stream) => this.#deps.host.remakeGroup(stream, group)));
       this.#deps.host.reset(streams.filter((_, index) => made[index]), group);
       return this.#readNow(streams, group, consumer, count, blockMs);
     }

@@ -106,6 +106,7 @@ export function deliveryPromises(promise: Promised): void {
     expect(() => subscription.limit(-1)).toThrow(InvalidInputError);
   });
 
+  // Weakness 21 (E41): one agent fetched all ten, the other had none.
   promise('leaves waiting work to a consumer that is idle', async ({ bus }) => {
     const [busy, idle] = [bus.subscribe('s', { group: 'g' }), bus.subscribe('s', { group: 'g' })];
     for (let index = 0; index < 4; index += 1) await bus.publish('s', String(index));
@@ -134,6 +135,7 @@ export function deliveryPromises(promise: Promised): void {
     expect(next.filter((text) => text === 'urgent')).toHaveLength(3);
   });
 
+  // Weakness 23
   promise('starves no stream, whatever comes before it', async ({ bus }) => {
     await Promise.all(Array.from({ length: 100 }, () => bus.publish('urgent', 'urgent')));
     await bus.publish('low', 'low');

@@ -23,6 +23,7 @@ export function publishingPromises(promise: Promised): void {
     expect((await take(bus.subscribe('s'))).text()).toBe('before');
   });
 
+  // Weakness 1 (E2), D11
   promise('never trims what some group has not acknowledged', async ({ bus }) => {
     await bus.createGroup('s', 'slow');
     const fast = bus.subscribe('s', { group: 'fast', maxInFlight: 100 });
@@ -43,6 +44,7 @@ export function publishingPromises(promise: Promised): void {
     expect((await bus.inspect('s')).length).toBeLessThan(10 + 200 + 200);
   }, { maxLength: 10 });
 
+  // Weakness 23: nothing limited what was handed in.
   promise('pushes back when a stream is full, and takes more when there is room', async ({ bus }) => {
     for (let index = 0; index < 50; index += 1) await bus.publish('s', String(index));
     const refused = await bus.publish('s', 'too much').catch((error: unknown) => error);
@@ -141,6 +143,7 @@ export function publishingPromises(promise: Promised): void {
     expect((await bus.inspect('s')).length).toBe(2);
   });
 
+  // Weakness 1 (E2): results were trimmed at 3,000, read or not.
   promise('keeps the newest of a stream that nobody reads, when told so, and everything as soon as somebody does', async ({ bus }) => {
     const publish = (index: number) => bus.publish('s', String(index), { maxLength: 10, whileUnread: 'trim' });
     for (let index = 0; index < 500; index += 1) await publish(index);

@@ -200,6 +200,7 @@ export function settlementPromises(promise: Promised): void {
     expect((await take(subscription)).errors).toEqual(['no luck']);
   });
 
+  // Weakness 23: nothing could be put off.
   promise('gives back for later what can not be begun now, without counting it', async ({ bus }) => {
     await bus.publish('s', 'later');
     await bus.publish('s', 'now');

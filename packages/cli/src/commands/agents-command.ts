@@ -14,14 +14,16 @@ export async function agentsCommand(context: CommandContext, options: SharedOpti
 }
 
 function agentTable(agents: readonly MeshAgentReply[], { terminal: { colors } }: CommandContext): string[] {
+  const isDescribed = agents.some(({ description }) => description !== '');
   const { head, body } = tableLines(
-    [{ title: 'NAME', maxWidth: 24 }, { title: 'DOMAINS', maxWidth: 30 }, { title: 'PRIMARY FOR', maxWidth: 20 }, { title: 'TASKS', maxWidth: 5, align: 'right' }, { title: 'RUNS IN', maxWidth: 12 }],
-    agents.map(({ name, domains, primaryFor, isPresent, instances }) => [
+    [{ title: 'NAME', maxWidth: 24 }, { title: 'DOMAINS', maxWidth: 30 }, { title: 'PRIMARY FOR', maxWidth: 20 }, { title: 'TASKS', maxWidth: 5, align: 'right' }, { title: 'RUNS IN', maxWidth: 12 }, ...(isDescribed ? [{ title: 'WHAT FOR', maxWidth: 60 }] : [])],
+    agents.map(({ name, domains, primaryFor, isPresent, instances, description }) => [
       name,
       domains.join(', '),
       primaryFor.join(', '),
       String(instances.reduce((sum, { activeTasks }) => sum + activeTasks, 0)),
       isPresent ? counted(instances.length, 'host') : 'away',
+      ...(isDescribed ? [description] : []),
     ]),
   );
   const away = agents.filter(({ isPresent }) => !isPresent).length;

@@ -188,6 +188,7 @@ function flatten(issues: readonly z.core.$ZodIssue[], schema: AnySchema, value: 
       if (inner.some((each) => each.path.length > 0)) return flatten(inner.map((each) => ({ ...each, path: [...issue.path, ...each.path] })), schema, value, context);
     }
     if (issue.code === 'unrecognized_keys') return [];
+    if (issue.code === 'invalid_key') return [{ segments, path, message: `the name ${issue.issues.map((each) => sentence(each.message)).join(', and ')}` }];
     const met = at(value, issue.path);
     if (met === undefined && context.meant.has(path)) return [];
     const alternatives = issue.code === 'invalid_union' ? issue.errors.flat().map((each) => sentence(each.message)) : [];

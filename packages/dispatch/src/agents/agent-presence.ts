@@ -69,6 +69,7 @@ export class AgentPresence {
 
   async leave(name: string): Promise<void> {
     if (!this.#agents.delete(name)) return;
+    await this.#announcing.catch(() => {}); // one that is under way still says that it is there
     await this.#registry.leave(this.instanceId, [name]).catch((error: unknown) => this.#logger.warn({ agent: name, error: describeError(error) }, 'a leaving agent could not be announced; its presence runs out'));
   }
 

@@ -1,5 +1,6 @@
 import { BusConflictError, type BusNotice, type EventBus, type MessageBus, type RestoredMessage } from '@cortex-runtime/bus';
 import { describeError, InvalidInputError, silentLogger, type Clock, type IdGenerator, type Logger, type Timer } from '@cortex-runtime/core';
+import { z } from 'zod';
 
 import { ResultTimeoutError, TasksNotSubmittedError } from '../errors.ts';
 import { completeTaskPayload, writeTaskPayload, type NewTask, type TaskPayload } from '../task/task-payload.ts';
@@ -23,6 +24,13 @@ export interface TaskClientDependencies {
   /** Told of tasks that the bus had accepted and no longer had, and that were handed in again. */
   onLost?: (lost: { taskId: string; msgId: string }) => void;
 }
+
+/** How a client looks after what it has handed in. */
+export const TaskClientOptions = z.strictObject({
+  /** Milliseconds between two looks through the outbox while tasks are open: a loss may be noticed by another process only. */
+  lookEveryMs: z.number().min(100).default(30_000),
+});
+export type TaskClientOptions = z.input<typeof TaskClientOptions>;
 
 /** The event that asks hosts to take a task back. */
 export const cancelEvent = 'task.cancel_requested';
@@ -57,6 +65,7 @@ const patienceMs = 20;
 export class TaskClient {
   readonly #deps: TaskClientDependencies;
   readonly #logger: Logger;
+  readonly #lookEveryMs: number;
   readonly #watch: ResultWatch;
   /** The next look through the outbox. */
   #recovery: { at: number; timer: Timer } | undefined;
@@ -67,8 +76,9 @@ export class TaskClient {
   /** Open tasks that the bus says are settled, and when it first did, monotonic. */
   readonly #settledAt = new Map<string, number>();
 
-  constructor(deps: TaskClientDependencies) {
+  constructor(deps: TaskClientDependencies, options: TaskClientOptions = {}) {
     this.#deps = deps;
+    this.#lookEveryMs = TaskClientOptions.parse(options).lookEveryMs;
     this.#logger = deps.logger ?? silentLogger;
     this.#watch = new ResultWatch({ bus: deps.bus, logger: this.#logger });
   }
@@ -158,6 +168,7 @@ export class TaskClient {
   /** Keeps a task before the bus is asked to take it. @returns the one to hand in: handed in again with another time or context, the first stands, here and on the bus */
   async #keep(outbox: TaskOutbox, given: GivenTask): Promise<GivenTask> {
     if (outbox.find(given.taskId) === undefined) await outbox.submitted(given);
+    this.#recoverLater(this.#lookEveryMs);
     return outbox.find(given.taskId) ?? given;
   }
 
@@ -253,7 +264,7 @@ export class TaskClient {
 
   /**
    * Hands in again what is open in the outbox: what the bus never got, and what it has lost since (a Redis that came back without its newest writes, a fail-over, a flush).
-   * What it still has, or has finished, is left alone. To be called at the start, and when the bus notices trouble (`noticed`).
+   * What it still has, or has finished, is left alone. To be called at the start, and when the bus notices trouble (`noticed`); while tasks are open it happens now and then by itself.
    *
    * @returns ids of the tasks that were handed in anew
    */
@@ -268,6 +279,7 @@ export class TaskClient {
       anew.push(...some.filter((_, index) => isAnew[index]).map(({ taskId }) => taskId));
     }
     if (this.#settledAt.size > 0) this.#recoverLater(settledForMs);
+    if (open.length > 0) this.#recoverLater(this.#lookEveryMs);
     return anew;
   }
 

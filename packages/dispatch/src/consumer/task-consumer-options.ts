@@ -2,15 +2,16 @@ import { InvalidInputError } from '@cortex-runtime/core';
 import { z } from 'zod';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be 1 to 128 letters, digits, ".", "_" or "-" and start with a letter or digit');
+const domain = name.refine((given) => given !== 'agent', 'is where tasks of single agents are kept; give the domain another name');
 
 /** How an agent takes and answers tasks. */
 export const TaskConsumerOptions = z.strictObject({
   /** Name of the agent: what is sent to it alone, and how its answers are signed. */
   identity: name,
   /** Domains whose tasks it takes as well. */
-  domains: z.array(name).default([]),
+  domains: z.array(domain).default([]),
   /** Domains for which it is named first. */
-  primaryFor: z.array(name).default([]),
+  primaryFor: z.array(domain).default([]),
   description: z.string().max(2_000).default(''),
   /** Tasks worked on at once. */
   concurrency: z.int().min(1).max(10_000).default(1),

@@ -69,6 +69,12 @@ export class TaskConsumer {
   #failures = 0;
   #stall: { endedAt: number; lastedMs: number } | undefined;
   #isRunning = false;
+  /** How often it was told to start or to stop: whoever waits to start does so only if nobody has said anything since. */
+  #orders = 0;
+  /** Ends waits for another try. */
+  #halt = new AbortController();
+  #starting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> = Promise.resolve();
   #stopped: Promise<void> = Promise.resolve();
   #announceStopped: () => void = () => {};
 
@@ -94,15 +100,29 @@ export class TaskConsumer {
     return this.#stopped;
   }
 
-  /** Resolves when it takes tasks. Trouble with the bus is waited out, and told by `health`. */
-  async start(execute: ExecuteTask): Promise<void> {
-    if (this.#isRunning) return;
+  /**
+   * Resolves when it takes tasks, or was told to stop before it did. Trouble with the bus is waited out, and told by `health`. While it stops, starting waits until it has
+   * stopped.
+   */
+  start(execute: ExecuteTask): Promise<void> {
+    if (!this.#isRunning) this.#starting = this.#begin(execute);
+    return this.#starting;
+  }
+
+  async #begin(execute: ExecuteTask): Promise<void> {
+    this.#orders += 1;
+    const order = this.#orders;
+    await this.#stopping.catch(() => {});
+    if (order !== this.#orders) return;
     this.#isRunning = true;
+    this.#halt = new AbortController();
     this.#problem = undefined;
+    this.#subscription = undefined;
+    this.#workers = Promise.resolve();
     this.#stopped = new Promise((resolve) => (this.#announceStopped = resolve));
-    const { presence, clock, random } = this.#deps;
-    const { identity, domains, primaryFor, description } = this.settings;
-    const heartbeat = this.#deps.heartbeat ?? (await presence?.join({ name: identity, domains, primaryFor, description }));
+    const { clock, random } = this.#deps;
+    const heartbeat = this.#deps.heartbeat ?? (await this.#join());
+    if (order !== this.#orders) return;
     const handler = new TaskHandler({
       ...this.#deps, clock, random, logger: this.#logger, careful: this.#careful, heartbeat, execute,
       began: (task) => this.#running.add(task),
@@ -113,21 +133,42 @@ export class TaskConsumer {
     this.#workers = this.#work(handler);
   }
 
+  async #join(): Promise<Heartbeat | undefined> {
+    const { identity, domains, primaryFor, description } = this.settings;
+    try {
+      return await this.#deps.presence?.join({ name: identity, domains, primaryFor, description });
+    } catch (error) {
+      this.#isRunning = false;
+      this.#announceStopped();
+      throw error;
+    }
+  }
+
   /**
-   * Takes nothing more, waits up to `drainMs` for tasks under way, and gives the rest back at once, to be worked on elsewhere.
+   * Takes nothing more, waits up to `drainMs` for tasks under way, and gives the rest back at once, to be worked on elsewhere. Resolves when all that was begun has ended.
    */
   async stop(options: { drainMs?: number } = {}): Promise<void> {
+    this.#orders += 1;
     if (this.#isRunning) {
       this.#isRunning = false;
-      await this.#subscription?.stop({ drainMs: options.drainMs ?? this.settings.drainMs });
+      this.#halt.abort();
+      this.#stopping = this.#end(options.drainMs ?? this.settings.drainMs);
+    }
+    await this.#stopping;
+  }
+
+  async #end(drainMs: number): Promise<void> {
+    try {
+      await this.#starting.catch(() => {}); // what it announces comes before it is taken back
+      await this.#subscription?.stop({ drainMs });
       for (const task of this.#running) task.cut({ reason: 'lost' });
       await this.#workers;
       this.#watch?.cancel();
       await this.#careful?.settled();
       await this.#deps.presence?.leave(this.identity);
+    } finally {
       this.#announceStopped();
     }
-    await this.#stopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,7 +201,7 @@ export class TaskConsumer {
         this.#failures += 1;
         this.#problem = describeError(error);
         this.#logger.error({ agent: identity, error: this.#problem }, 'tasks can not be taken; it is tried again');
-        if (this.#isRunning) await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random));
+        await sleep(clock, jitteredBackoffMs(this.#failures, { baseMs: 500, maxMs: 30_000 }, random), this.#halt.signal).catch(() => {});
       }
     }
   }

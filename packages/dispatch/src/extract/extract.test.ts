@@ -9,7 +9,7 @@ describe('extractDiscoveries', () => {
     expect(extractDiscoveries('Hello\n[DISCOVERY] The build needs Java 17\nno [DISCOVERY] here\n [DISCOVERY] nor here\n[DISCOVERY]\n[discovery] nor here\r\n[DISCOVERY]   And so on \r\n')).toEqual(['The build needs Java 17', 'And so on']);
   });
 
-  // 27: tags in code counted.
+  // Weakness 27: tags in code counted.
   it('leaves code alone', () => {
     expect(extractDiscoveries('```\n[DISCOVERY] quoted\n```\n[DISCOVERY] meant\n~~~md\n[DISCOVERY] quoted\n```\n[DISCOVERY] still\n~~~\n`````\n[DISCOVERY] never closed')).toEqual(['meant']);
   });
@@ -29,14 +29,14 @@ describe('extractMemoryProposals', () => {
     ]);
   });
 
-  // 27 (E28): a body swallowed the rest of the answer.
+  // Weakness 27 (E28): a body swallowed the rest of the answer.
   it('ends a body at its end tag, at the next tag and at a discovery', () => {
     const text = '[MEMORY: facts/a]\none\n[/MEMORY]\nand this is for the reader\n[MEMORY: facts/b]\ntwo\n[DISCOVERY] three';
     expect(extractMemoryProposals(text).map(({ content }) => content)).toEqual(['one', 'two']);
     expect(extractDiscoveries(text)).toEqual(['three']);
   });
 
-  // 27 (E28): `../../etc/passwd` was a name.
+  // Weakness 27 (E28): `../../etc/passwd` was a name.
   it('knows no name that is not safe', () => {
     for (const name of ['../../etc/passwd', 'a/b', 'Anna', '.hidden', '-a', 'a--b', 'a_b', 'a'.repeat(101)]) expect(extractMemoryProposals(`[MEMORY: people/${name}]\nx`)).toEqual([]);
   });

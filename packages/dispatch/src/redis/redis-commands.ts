@@ -70,6 +70,8 @@ const passing = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY |NOREPL
 
 /** Whatever is no reply of the server is a report of a connection: refused, reset, timed out. */
 function asStoreError(purpose: string, error: unknown): DispatchStoreError {
+  // The client notes the command on it, with its values: the password, when that is what is refused.
+  if (error instanceof Error) delete (error as { command?: unknown }).command;
   const isRefused = error instanceof Error && error.name === 'ReplyError' && !passing.test(error.message);
   return new DispatchStoreError(purpose, { cause: error, retryable: !isRefused });
 }

@@ -25,6 +25,8 @@ export interface JournaledAgent {
   name: string;
   domains: readonly string[];
   primaryFor: readonly string[];
+  /** What others are told of it. */
+  description?: string;
   /** Tasks that it can begin now. */
   places: number;
 }
@@ -65,23 +67,23 @@ export class TaskSource {
 
   /** @param accept - resolves when the task is durable with the agent, or `filtered`: it does not want it. When it rejects, the task goes back */
   async subscribe(agent: JournaledAgent, accept: (task: TaskOffer) => Promise<'accepted' | 'duplicate' | 'filtered'>): Promise<{ limit(places: number): void; stop(): Promise<void> }> {
-    const { name, domains, primaryFor } = agent;
+    const { name, domains, primaryFor, description = '' } = agent;
     this.#agents.add(name);
-    await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor] });
+    await this.#deps.presence?.join({ name, domains: [...domains], primaryFor: [...primaryFor], description });
     let { places } = agent;
     let subscription: Subscription | undefined;
-    let isStopped = false;
+    const halt = new AbortController();
     const run = async () => {
-      for (let failures = 0; !isStopped; ) {
+      for (let failures = 0; !halt.signal.aborted; ) {
         try {
           subscription = this.#deps.bus.subscribe(streamsOf(name, domains), { group: AGENTS_GROUP, maxInFlight: Math.max(places, 1), order: 'priority', takesExhausted: true });
           subscription.limit(places);
           for await (const delivery of subscription) void this.#take(name, delivery, accept);
-          if (!isStopped) throw new Error('the bus ended the subscription');
+          if (!halt.signal.aborted) throw new Error('the bus ended the subscription');
         } catch (error) {
           failures += 1;
           this.#logger.error({ agent: name, error: describeError(error) }, 'tasks can not be taken; it is tried again');
-          if (!isStopped) await sleep(this.#deps.clock, jitteredBackoffMs(failures, { baseMs: 500, maxMs: 30_000 }, this.#deps.random));
+          await sleep(this.#deps.clock, jitteredBackoffMs(failures, { baseMs: 500, maxMs: 30_000 }, this.#deps.random), halt.signal).catch(() => {});
         }
       }
     };
@@ -92,7 +94,7 @@ export class TaskSource {
         subscription?.limit(now);
       },
       stop: async () => {
-        isStopped = true;
+        halt.abort();
         this.#agents.delete(name);
         await subscription?.stop();
         await running;

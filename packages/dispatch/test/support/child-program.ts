@@ -8,6 +8,15 @@ export interface ChildProgram {
   child: ChildProcess;
   /** The next line of its output; undefined when it has ended. */
   nextLine(): Promise<string | undefined>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+export interface ProcessOptions {
+  /** Of Node itself. */
+  nodeOptions?: readonly string[];
+  /** Its standard error is not shown: it is meant to fail. */
+  isSilent?: boolean;
 }
 
 /**
@@ -15,16 +24,16 @@ export interface ChildProgram {
  *
  * @param options - handed to the function as JSON
  */
-export async function startProgram(file: string, name: string, options: object = {}): Promise<ChildProgram> {
+export async function startProgram(file: string, name: string, options: object = {}, { nodeOptions = [], isSilent = false }: ProcessOptions = {}): Promise<ChildProgram> {
   const { bundleSource } = (await import(new URL('../../../../tools/source-bundle.mjs', import.meta.url).href)) as { bundleSource(entry: string): Promise<string> };
   const program = pathToFileURL(await bundleSource(`packages/dispatch/test/support/${file}`)).href;
   const script = `const { ${name} } = await import(${JSON.stringify(program)}); await ${name}(${JSON.stringify(options)});`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...nodeOptions, '--input-type=module', '--eval', script], { stdio: ['pipe', 'pipe', isSilent ? 'ignore' : 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   onTestFinished(async () => {
     child.kill('SIGKILL');
     await ended;
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { child, nextLine: async () => ((await lines.next()) as { value?: string }).value };
+  return { child, ended, nextLine: async () => ((await lines.next()) as { value?: string }).value };
 }

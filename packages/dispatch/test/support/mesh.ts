@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { inject, onTestFinished, vi } from 'vitest';
 
 import {
-  AgentPresence, InMemoryAgentRegistry, InMemoryThreadAffinity, TaskClient, TaskConsumer, TaskDispatcher, type ChannelMessage, type ExecuteTask, type TaskClientDependencies, type TaskConsumerDependencies,
+  AgentPresence, InMemoryAgentRegistry, InMemoryThreadAffinity, TaskClient, TaskConsumer, TaskDispatcher, type ChannelMessage, type ExecuteTask, type TaskClientDependencies, type TaskClientOptions, type TaskConsumerDependencies,
   type TaskConsumerOptions, type TaskDispatcherDependencies, type TaskResult,
 } from '../../src/index.ts';
 
@@ -52,9 +52,14 @@ export const buses: Record<'memory' | 'Redis', () => OpenBus> = {
   },
 };
 
-export function openRedisBus(config: BusConfig): RedisStreamBus & { notices: BusNotice[] } {
+/** @param onNotice - told of what `notices` of the bus collects */
+export function openRedisBus(config: BusConfig, onNotice: (notice: BusNotice) => void = () => {}): RedisStreamBus & { notices: BusNotice[] } {
   const notices: BusNotice[] = [];
-  const bus = new RedisStreamBus({ clock, random, onNotice: (notice) => notices.push(notice) }, { url: redisUrl, ...quick, ...config });
+  const note = (notice: BusNotice) => {
+    notices.push(notice);
+    onNotice(notice);
+  };
+  const bus = new RedisStreamBus({ clock, random, onNotice: note }, { url: redisUrl, ...quick, ...config });
   onTestFinished(() => bus.close());
   return Object.assign(bus, { notices });
 }
@@ -67,8 +72,8 @@ export function rawClient(url: string = redisUrl): Redis {
   return client;
 }
 
-export function openClient(bus: MessageBus, deps: Partial<TaskClientDependencies> = {}): TaskClient {
-  const client = new TaskClient({ bus, clock, createId, ...deps });
+export function openClient(bus: MessageBus, deps: Partial<TaskClientDependencies> = {}, options: TaskClientOptions = {}): TaskClient {
+  const client = new TaskClient({ bus, clock, createId, ...deps }, options);
   onTestFinished(() => client.close());
   return client;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { CortexError, InvalidInputError, nearestName, toDocument, type Clock, type IdGenerator, type JsonObject } from '@cortex-runtime/core';
 import {
-  agentStream, domainStream, MessageConflictError, RegisteredAgentDocument, routeMessage, TaskResult, writeTaskPayload, writeTaskResult, type MessageClaim, type MessageTopics, type ResponseTracker, type TaskClient,
+  agentStream, domainStream, mentionsIn, MessageConflictError, RegisteredAgentDocument, routeMessage, TaskResult, writeTaskPayload, writeTaskResult, type MessageClaim, type MessageTopics, type ResponseTracker, type TaskClient,
 } from '@cortex-runtime/dispatch';
 import type { NewServedTask, ServedMesh } from '@cortex-runtime/server';
 
@@ -95,7 +95,10 @@ async function routeOf(task: NewServedTask, deps: Pick<Buses, 'registry' | 'affi
   }
   const message = { id: 'task', text, channel: apiChannel, roomId: '', senderId: task.senderId ?? '', priority, ...(threadId === undefined ? {} : { threadId }), ...(metadata === undefined ? {} : { metadata }) };
   const route = await routeMessage(message, deps);
-  if (route === undefined) throw new NobodyThereError('no agent is there for it: mention one (@name), or name an agent or a domain');
+  if (route === undefined) {
+    const [mentioned] = mentionsIn(text);
+    throw new NobodyThereError(mentioned === undefined ? 'no agent is there for it: mention one (@name), or name an agent or a domain' : await unknownAgent(mentioned, deps));
+  }
   return { ...route, agent: route.rule === 'domain' ? '' : route.agent };
 }
 

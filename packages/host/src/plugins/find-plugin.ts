@@ -18,6 +18,7 @@ export interface FindPluginDeps {
 export async function findPlugin({ disk, environment, workingDirectory }: FindPluginDeps, name: string, config: PluginConfig, baseDirectory: string): Promise<ServicePlugin> {
   const text = (field: 'package' | 'path') => (config[field] === undefined ? undefined : resolveReferences(config[field], environment, `plugins.${name}.${field}`));
   const [path, packageName] = [text('path'), text('package')];
+  const unusable = (problem: string) => new ToolSourceError(name, problem, { kind: 'plugin' });
   const look = async () => {
     if (path !== undefined) return discoverPlugins({ disk }, { from: baseDirectory, packages: [], paths: [path] });
     if (packageName === undefined) return discoverPlugins({ disk }, { from: workingDirectory, name });
@@ -27,8 +28,8 @@ export async function findPlugin({ disk, environment, workingDirectory }: FindPl
   const found = await look();
   const plugin = found.find((each) => each.plugin !== undefined)?.plugin;
   const [first] = found;
-  if (plugin === undefined && first !== undefined) throw new ToolSourceError(name, `${first.path}: ${first.error ?? 'no plugin'}`);
-  if (plugin === undefined) throw new ToolSourceError(name, `no package that ${workingDirectory} depends on has a plugin of this name; npm install one there, or say where it is: plugins.${name}.package or path`);
-  if (plugin.name !== name) throw new ToolSourceError(name, `the plugin at ${first?.path ?? ''} calls itself ${JSON.stringify(plugin.name)}; name it so in the manifest`);
+  if (plugin === undefined && first !== undefined) throw unusable(`${first.path}: ${first.error ?? 'no plugin'}`);
+  if (plugin === undefined) throw unusable(`no package that ${workingDirectory} depends on has a plugin of this name; npm install one there, or say where it is: plugins.${name}.package or path`);
+  if (plugin.name !== name) throw unusable(`the plugin at ${first?.path ?? ''} calls itself ${JSON.stringify(plugin.name)}; name it so in the manifest`);
   return plugin;
 }

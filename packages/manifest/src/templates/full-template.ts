@@ -9,6 +9,7 @@ export const fullTemplate = (name: string) => `${schemaLine}
 
 version: "1.0"
 name: ${name}
+description: Looks after the office.   # what people see in \`cortex agents\`
 
 # --- Model ---------------------------------------------------------------------------------------
 model: openai:gpt-5-mini

@@ -85,3 +85,6 @@ export interface ServicePlugin {
   probeAction?(action: string, params: JsonObject, call: ActionCall): Promise<{ happened: true; result: PluginResult } | { happened: false }>;
   health(): Promise<PluginHealthReport>;
 }
+
+/** What every plugin has. */
+export const pluginMethods = ['setup', 'teardown', 'listActions', 'executeAction', 'health'] as const satisfies readonly (keyof ServicePlugin)[];

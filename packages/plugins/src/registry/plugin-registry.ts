@@ -9,7 +9,7 @@ import type { ApprovalRequest, ApprovalStatus } from '../ledger/approval-request
 import type { CredentialBroker } from '../protocol/credential-broker.ts';
 import { PluginActionNotFoundError, PluginExistsError, PluginInvalidError, PluginNotFoundError, PluginUnloadedError } from '../protocol/plugin-errors.ts';
 import { PluginHealthStatus, type PluginHealthReport } from '../protocol/plugin-health.ts';
-import type { PluginActionInfo, PluginResult, ServicePlugin } from '../protocol/service-plugin.ts';
+import { pluginMethods, type PluginActionInfo, type PluginResult, type ServicePlugin } from '../protocol/service-plugin.ts';
 import { pluginNamePattern, pluginNameRule } from '../plugin-name.ts';
 import { referencedSecrets } from '../referenced-secrets.ts';
 import type { ToolSource } from '../tool.ts';
@@ -307,7 +307,7 @@ function assertPlugin(plugin: ServicePlugin): void {
     throw new PluginInvalidError(name, problem);
   };
   if (!pluginNamePattern.test(name)) refuse(`a plugin is named with ${pluginNameRule}`);
-  for (const method of ['setup', 'teardown', 'listActions', 'executeAction', 'health'] as const) if (typeof plugin[method] !== 'function') refuse(`has no method ${method}`);
+  for (const method of pluginMethods) if (typeof plugin[method] !== 'function') refuse(`has no method ${method}`);
   for (const field of ['version', 'description'] as const) if (typeof plugin[field] !== 'string') refuse(`has no ${field}`);
 }
 

@@ -66,7 +66,7 @@ export function pluginToolSource(id: string, deps: PluginToolsDeps, { queueTimeo
       try {
         actions = await deps.actions();
       } catch (error) {
-        throw new ToolSourceError(id, describeError(error), { cause: error });
+        throw new ToolSourceError(id, describeError(error), { cause: error, kind: 'plugin' });
       }
       const plugin = deps.name();
       const taken = new Set<string>();

@@ -1,4 +1,5 @@
-import type { JsonObject } from '@cortex-runtime/core';
+import { formatPath, type JsonObject } from '@cortex-runtime/core';
+import { z } from 'zod';
 
 import { ActionTier, chosenTier } from '../action-tier.ts';
 import { digestOf } from '../canonical-json.ts';
@@ -27,11 +28,23 @@ export interface RegisteredAction {
 
 const actionPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
+/** What an action may say of itself besides its name and tier; plugins are written in JavaScript, too. A misspelt `onUnknown` must not mean "do it again". */
+const ActionTerms = z.looseObject({
+  description: z.string().optional(),
+  parameters: z.looseObject({ type: z.literal('object').optional() }).optional(),
+  requiredParameters: z.array(z.string()).optional(),
+  isReadOnly: z.boolean().optional(),
+  onUnknown: z.enum(['retry', 'probe', 'ask']).optional(),
+  timeoutMs: z.number().positive().optional(),
+  concurrency: z.int().min(1).optional(),
+  rateLimit: z.looseObject({ calls: z.int().min(1), perMs: z.number().positive() }).optional(),
+});
+
 /**
  * Reads one action of a plugin.
  *
  * @param known - what it was before: an unchanged schema stays the same object, as compiled schemas are found by identity
- * @throws PluginInvalidError when its name, tier or schema can not be used
+ * @throws PluginInvalidError when its name, tier, schema or any other of its terms can not be used
  */
 export function registeredAction(plugin: string, info: PluginActionInfo, settings: PluginRegistrySettings, known?: RegisteredAction): RegisteredAction {
   const refuse = (problem: string, cause?: unknown): never => {
@@ -44,10 +57,11 @@ export function registeredAction(plugin: string, info: PluginActionInfo, setting
   const tier = chosenTier(info.tier ?? ActionTier.AUTO, forThis?.tier, forOthers?.tier);
   // A tier that is misspelt must not mean "ask nobody".
   if (!Object.values(ActionTier).includes(tier)) refuse(`has the tier ${JSON.stringify(tier)}; tiers are ${Object.values(ActionTier).join(', ')}`);
+  const terms = ActionTerms.safeParse(info);
+  if (!terms.success) refuse(`can not be used: ${terms.error.issues.map(({ path, message }) => `${formatPath(path.map((step) => (typeof step === 'symbol' ? String(step) : step)))}: ${message}`).join('; ')}`);
   const isReadOnly = info.isReadOnly ?? false;
   const description = info.description ?? '';
   const wanted = effectiveSchema(info);
-  if (wanted['type'] !== 'object') refuse('needs parameters of type object');
   const digest = actionDigest({ name: info.name, description, tier, inputSchema: wanted });
   const inputSchema = known?.digest === digest ? known.inputSchema : wanted;
   try {

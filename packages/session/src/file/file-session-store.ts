@@ -126,6 +126,7 @@ export class FileSessionStore implements SessionStore {
     return this.#guard('list sessions', async () => {
       const sessions: Session[] = [];
       for (const digest of await this.#disk.list(`${this.#directory}/keys`)) {
+        if (!/^[0-9a-f]{64}$/.test(digest)) continue; // what file managers and back-ups leave behind
         const folder = `${this.#directory}/keys/${digest}`;
         for (const generation of await this.#generations(folder)) {
           const session = await this.#sessionOf(folder, generation);

@@ -179,6 +179,8 @@ export class RedisSessionStore implements SessionStore {
     try {
       return await work();
     } catch (error) {
+      // The client notes the command on it, with its values: what people said, and the password when that is what is refused.
+      if (error instanceof Error) delete (error as { command?: unknown }).command;
       throw CortexError.is(error) ? error : new SessionStoreError(what, describeError(error), { cause: error });
     }
   }

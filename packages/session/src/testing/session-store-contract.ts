@@ -51,14 +51,26 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.find({ ...key, threadId: 'other' })).toBeUndefined();
     });
 
-    // mesh-runtime section 9, row 30
+    // Weakness 30
     promise('keeps apart what differs in channel, domain or thread, also when the parts run together', async (store) => {
       const keys = [{}, { channel: 'mail' }, { domain: 'ops' }, { threadId: 't-2' }, { channel: 'slack:eng', threadId: 't' }, { channel: 'slack', threadId: 'eng:t' }, { threadId: 'T-1' }] as const;
       for (const each of keys) expect((await store.create(fresh(each))).isNew).toBe(true);
       expect(new Set((await store.list()).map(({ sessionId }) => sessionId)).size).toBe(keys.length);
     });
 
-    // mesh-runtime section 9, row 29 (E30)
+    // catalogue row S5: names that file systems, key patterns or collations take for one another
+    promise('keeps apart threads whose names look alike, and takes none for a path', async (store) => {
+      const long = 'x'.repeat(299);
+      const names = ['caf\u00e9', 'cafe\u0301', 'Kelvin', '\u212aelvin', 'a', 'A', 'a ', '.', '..', '.hidden', '../../etc/passwd', 'a/b', 'a\\b', 'a:b', 'a*', '{a}', '%2e%2e', 'con', `${long}a`, `${long}b`, '__proto__', '\u{1f980}'];
+      for (const threadId of names) expect(await store.create(fresh({ threadId }))).toMatchObject({ isNew: true, session: { threadId } });
+      const found = await Promise.all(names.map((threadId) => store.find({ ...key, threadId })));
+      expect(found.map((session) => session?.threadId)).toEqual(names);
+      expect(new Set(found.map((session) => session?.sessionId)).size).toBe(names.length);
+      for (const each of found) await store.commit(next(each as Session, [message(1, each?.threadId)]), [message(1, each?.threadId)]);
+      for (const each of found) expect((await store.messages(each?.sessionId ?? '')).map(({ text }) => text)).toEqual([each?.threadId]);
+    });
+
+    // Weakness 29 (E30)
     promise('makes one session when many create it at once, and tells all of them which', async (store) => {
       const results = await Promise.all(Array.from({ length: 12 }, () => store.create(fresh())));
       expect(results.filter(({ isNew }) => isNew)).toHaveLength(1);
@@ -66,7 +78,7 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.list()).toHaveLength(1);
     });
 
-    // mesh-runtime section 9, row 29 (E31)
+    // Weakness 29 (E31)
     promise('lets exactly one of many commit onto a revision, with all of its messages', async (store) => {
       const { session } = await store.create(fresh());
       const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => store.commit(next(session, [{ ...message(1), messageId: `w-${index}-1` }, { ...message(2), messageId: `w-${index}-2` }]), [{ ...message(1), messageId: `w-${index}-1` }, { ...message(2), messageId: `w-${index}-2` }])));
@@ -131,7 +143,7 @@ export function describeSessionStoreContract(name: string, open: () => Promise<S
       expect(await store.search(session.sessionId, 'zeppelin')).toEqual([]);
     });
 
-    // mesh-runtime section 6 and E34: there, a closed session was given out again
+    // Weakness 36 (E34): there, a closed session was given out again
     promise('makes a new session for the key of a closed one, once, and keeps both', async (store) => {
       const { session: first } = await store.create(fresh());
       await store.commit(next(first, [message(1)], { state: SessionState.CLOSED }), [message(1)]);

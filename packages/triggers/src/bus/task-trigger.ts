@@ -35,7 +35,8 @@ export class TaskTrigger extends SubscriptionTrigger implements BaseTrigger {
   }
 
   protected override async subscribe(): Promise<() => Promise<void>> {
-    const agent = { name: this.deps.processName, domains: this.#domains, primaryFor: this.#primaryFor, places: this.#places };
+    const { processName: name, description } = this.deps;
+    const agent = { name, domains: this.#domains, primaryFor: this.#primaryFor, places: this.#places, ...(description === undefined ? {} : { description }) };
     const feed = await this.#tasks.subscribe(agent, async ({ taskId, payload, replyTo, cause }) => {
       return this.deliver({
         triggerId: this.triggerId,

@@ -6,6 +6,9 @@ export const builtInTriggerTypes = ['cron', 'webhook', 'file_watch', 'event', 'm
 export type BuiltInTriggerType = (typeof builtInTriggerTypes)[number];
 
 const taskName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be letters, digits, ".", "_" or "-" and start with a letter or digit');
+const taskDomain = taskName.refine((name) => name !== 'agent', 'is where tasks of single agents are kept; give the domain another name');
+/** As the bus reads patterns. */
+const eventTypePattern = /^(?:\*\*|(?:[A-Za-z0-9_:-]+|\*)(?:\.(?:[A-Za-z0-9_:-]+|\*))*(?:\.\*\*)?)$/;
 
 /**
  * One thing that wakes an agent. Each type reads its own subset of the fields.
@@ -44,11 +47,11 @@ export const TriggerConfig = z.strictObject({
   watchExisting: z.boolean().default(false).describe('file_watch: files that are there before the first start are events too.'),
   watchIgnore: z.array(z.string().min(1).max(500)).default([]).describe("file_watch: patterns that never wake the agent, such as the agent's own outputs."),
 
-  eventType: z.string().min(1).optional().describe('event: event type to listen for; * stands for one word, a last ** for the rest.'),
+  eventType: z.string().max(200).regex(eventTypePattern, 'must be words of letters, digits, "_", "-" and ":" separated by dots, "*" for one word, a last "**" for the rest').optional().describe('event: event type to listen for; * stands for one word, a last ** for the rest.'),
   eventSource: z.string().min(1).optional().describe('event: only from this source; wildcards as in event_type.'),
   topic: z.string().min(1).optional().describe('message: topic to subscribe to.'),
-  taskDomains: z.array(taskName).max(50).default([]).describe('task: domains whose tasks the agent takes, besides those that are for it alone.'),
-  taskPrimaryFor: z.array(taskName).max(50).default([]).describe('task: domains for which the agent is named first.'),
+  taskDomains: z.array(taskDomain).max(50).default([]).describe('task: domains whose tasks the agent takes, besides those that are for it alone.'),
+  taskPrimaryFor: z.array(taskDomain).max(50).default([]).describe('task: domains for which the agent is named first.'),
   customConfig: z.record(z.string(), z.unknown()).default({}).describe('Settings of a registered trigger type.'),
 });
 export type TriggerConfig = z.output<typeof TriggerConfig>;

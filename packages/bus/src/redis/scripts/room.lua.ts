@@ -2,7 +2,7 @@
  * A function for scripts: how many entries a stream may take. Makes room where it is short, never at the cost of what some group has not acknowledged.
  *
  * room(stream, number of entries to come, acknowledged entries to keep, unacknowledged entries allowed, whether unread entries may go while there is no group,
- *      whether the server is full, and every entry counts)
+ *      whether the server is full: then every entry counts, and acknowledged ones are not worth keeping)
  */
 export const roomFunction = `
 local function less(a, b)
@@ -38,7 +38,9 @@ local function room(stream, count, maxLength, maxBacklog, trimsUnread, isFull)
   end
   if floor == nil then
     backlog = length
-  elseif length - maxLength >= (isFull and 1 or 100) then
+  elseif isFull then
+    redis.call('XTRIM', stream, 'MINID', '~', floor)
+  elseif length - maxLength >= 100 then
     redis.call('XTRIM', stream, 'MINID', '~', floor, 'LIMIT', length - maxLength)
   end
   return maxBacklog - math.min(backlog, length)

@@ -44,6 +44,8 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
     let isDead = false;
+    const held: Buffer[] = [];
+    let heldUntil = 0;
     const end = () => {
       if (isDead) return; // a half-open connection says nothing, not even that it ended
       pairs.delete(pair);
@@ -75,8 +77,15 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
         strike();
         return;
       }
-      if (proxy.delayMs > 0) setTimeout(() => client.write(chunk), proxy.delayMs);
-      else client.write(chunk);
+      const waitMs = Math.max(proxy.delayMs, heldUntil - Date.now());
+      if (waitMs <= 0 && held.length === 0) {
+        client.write(chunk);
+        return;
+      }
+      // In order, also when the delay becomes shorter: a connection never turns replies round.
+      heldUntil = Date.now() + waitMs;
+      held.push(chunk);
+      setTimeout(() => client.write(held.shift() ?? ''), waitMs);
     });
     for (const socket of pair) socket.on('close', end).on('error', end);
   });
