@@ -52,7 +52,7 @@ export type BuildMeshMutant = (name: string) => Promise<{ programModule: string;
 export async function mainMutants(mutants: readonly MeshMutant[], build: BuildMeshMutant, paths: { programModule: string }): Promise<number> {
   const rulesFor = async (programModule: string, { isForgetful, kinds }: Omit<MeshMutant, 'name'>) => {
     const durability = isForgetful ? 'standard' : 'strict';
-    const report = await meshChaos({ programModule, tasks: 1_600, faults: 40, seed: 7, drainMs: 15_000, durability, ...(kinds === undefined ? {} : { kinds: [...kinds] }) });
+    const report = await meshChaos({ programModule, tasks: 1_600, faults: isForgetful && kinds !== undefined ? 10 : 40, seed: 7, drainMs: 15_000, durability, ...(kinds === undefined ? {} : { kinds: [...kinds] }) });
     return { rules: [...new Set(report.findings.map(({ rule }) => rule))].join(', '), findings: report.findings };
   };
   for (const isForgetful of [false, true]) {
