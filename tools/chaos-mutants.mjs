@@ -1,12 +1,9 @@
 /**
  * `npm run chaos -- --mutants`: hand-made bugs, each built into a host of its own, which the crash harness must catch. A harness that lets one live proves nothing.
- *
- * A mutant names a place in the sources by its exact text; when the source has changed, so must the mutant: it is refused, not skipped.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './install.mjs';
-import { npmPackagesAreExternal } from './source-bundle.mjs';
+import { buildWithBug } from './build-with-bug.mjs';
 
 const effects = 'packages/journal/src/effects/effect-log.ts';
 const engine = 'packages/agent-process/src/process/process-engine.ts';
@@ -32,30 +29,8 @@ export const mutantNames = mutants.map(({ name }) => name);
 
 /** Builds the CLI with one bug. @returns the command that runs it, and what removes it again */
 export async function buildMutant(name) {
-  const { build } = await import('esbuild');
-  const { file, replace } = mutants.find((mutant) => mutant.name === name);
-  const path = join(root, file);
-  let contents = readFileSync(path, 'utf8');
-  for (const [from, to] of replace) {
-    if (contents.split(from).length !== 2) throw new Error(`the mutant "${name}" does not fit ${file} any more: ${JSON.stringify(from)} must be there once`);
-    contents = contents.replace(from, () => to);
-  }
-  const directory = join(root, 'node_modules/.cache/cortex', `mutant-${process.pid}`);
-  mkdirSync(directory, { recursive: true });
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['packages/cli/src/main.ts'],
-    outdir: directory,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    splitting: true,
-    conditions: ['@cortex-runtime/source'],
-    logLevel: 'error',
-    plugins: [npmPackagesAreExternal, { name: 'bug', setup: ({ onLoad }) => onLoad({ filter: /\.ts$/ }, (args) => (args.path === path ? { contents, loader: 'ts' } : undefined)) }],
-  });
+  const { directory, remove } = await buildWithBug('packages/cli/src/main.ts', mutants.find((mutant) => mutant.name === name));
   const bin = join(directory, 'bin.mjs');
   writeFileSync(bin, "import { main } from './main.js';\nprocess.exitCode = await main(process.argv.slice(2));\n");
-  return { command: [process.execPath, bin], remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return { command: [process.execPath, bin], remove };
 }

@@ -1,6 +1,7 @@
 /**
  * `npm run chaos -- [options]`: the crash harness of packages/testing against a real host, 200 kills unless told otherwise.
- * `npm test` runs the same harness with fewer. `--mutants` tries it on hosts with hand-made bugs instead.
+ * `--mesh` is the chaos harness of a mesh instead, 100,000 tasks unless told otherwise. `npm test` runs the same harnesses with less. `--mutants` tries either on
+ * programs with hand-made bugs.
  */
 import { join } from 'node:path';
 import { installIfNeeded, requireNode, root } from './install.mjs';
@@ -8,12 +9,24 @@ import { installIfNeeded, requireNode, root } from './install.mjs';
 requireNode();
 installIfNeeded();
 const { bundleSource, importSource } = await import('./source-bundle.mjs');
-const counterModule = await bundleSource('packages/testing/src/counting-mcp-server.ts');
-const { main, mainMutants } = await importSource('packages/testing/src/chaos/main.ts');
-if (process.argv.includes('--mutants')) {
-  const { buildMutant, mutantNames } = await import('./chaos-mutants.mjs');
-  process.exitCode = await mainMutants(mutantNames, buildMutant, { counterModule });
+const runsMutants = process.argv.includes('--mutants');
+if (process.argv.includes('--mesh')) {
+  const programModule = await bundleSource('packages/testing/src/mesh-chaos/index.ts');
+  const { main, mainMutants } = await importSource('packages/testing/src/chaos/mesh-main.ts');
+  if (runsMutants) {
+    const { buildMeshMutant, meshMutants } = await import('./mesh-mutants.mjs');
+    process.exitCode = await mainMutants(meshMutants, buildMeshMutant, { programModule });
+  } else {
+    process.exitCode = await main(process.argv.slice(2), { programModule });
+  }
 } else {
-  await bundleSource('packages/cli/src/main.ts');
-  process.exitCode = await main(process.argv.slice(2), { command: [process.execPath, join(root, 'packages/cli/bin/cortex.mjs')], counterModule });
+  const counterModule = await bundleSource('packages/testing/src/counting-mcp-server.ts');
+  const { main, mainMutants } = await importSource('packages/testing/src/chaos/main.ts');
+  if (runsMutants) {
+    const { buildMutant, mutantNames } = await import('./chaos-mutants.mjs');
+    process.exitCode = await mainMutants(mutantNames, buildMutant, { counterModule });
+  } else {
+    await bundleSource('packages/cli/src/main.ts');
+    process.exitCode = await main(process.argv.slice(2), { command: [process.execPath, join(root, 'packages/cli/bin/cortex.mjs')], counterModule });
+  }
 }

@@ -8,7 +8,7 @@ import { readWorkspaces, root } from './repository.ts';
 function examplesOf(folder: string): [path: string, code: string][] {
   const path = join(root, folder, 'README.md');
   if (!existsSync(path)) return [];
-  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```ts(?: run)?\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
   return blocks.map((code, index) => [join(root, folder, `readme-example-${index + 1}.ts`), `${code}\nexport {};\n`]);
 }
 

@@ -57,6 +57,23 @@ describe.skipIf(redisUrl === '')('work that somebody has left', { timeout: 60_00
     await delivery.ack();
   });
 
+  // Found by the chaos run: a task had made 8 attempts of 6.
+  it('has made no attempt with those who were only to settle it', async () => {
+    const streamPrefix = freshPrefix();
+    const raw = rawClient();
+    const key = `${streamPrefix}:s`;
+    await raw.xgroup('CREATE', key, 'g', '0', 'MKSTREAM');
+    const id = await raw.xadd(key, '*', 'type', 'task', 'payload', 'deadly');
+    await raw.hset(`${streamPrefix}:bus:consumers`, 'forge~1', 7);
+    await raw.xreadgroup('GROUP', 'g', 'forge~1', 'COUNT', 10, 'STREAMS', key, '>');
+    const bus = openBus({ url: redisUrl, streamPrefix, ...timing, maxRetries: 2 });
+    await raw.xclaim(key, 'g', 'forge~1', 0, id ?? '', 'RETRYCOUNT', 5); // three attempts, and two that were only to settle it
+    const delivery = await take(bus.subscribe('s', { group: 'g', takesExhausted: true }));
+    expect(delivery).toMatchObject({ isExhausted: true, deliveryCount: 4, errors: [] });
+    await delivery.deadLetter('enough');
+    expect(await bus.deadLetters('s')).toMatchObject([{ errors: ['enough'] }]);
+  });
+
   // D14: a message that kills its process took those with it that were near, as often as it was delivered itself.
   it('is taken one at a time when its consumers have died again and again, beside whatever is new', async () => {
     const streamPrefix = freshPrefix();

@@ -18,6 +18,13 @@ export class EntryLog<T> {
     return this.#items.length - this.#cut - this.#gaps;
   }
 
+  /** Entries kept at `position` and after it. */
+  countFrom(position: number): number {
+    const first = Math.max(position, this.start);
+    if (this.#gaps === 0) return this.end - first;
+    return this.#items.slice(first - this.#base).filter((item) => item !== undefined).length;
+  }
+
   push(item: T): number {
     this.#items.push(item);
     return this.end - 1;

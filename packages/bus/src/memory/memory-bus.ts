@@ -202,7 +202,7 @@ export class MemoryBus implements MessageBus {
     assertStreamName(stream);
     const of = this.#streams.get(stream);
     if (of === undefined) return { length: 0, groups: [], deadLetters: 0 };
-    const groups = [...of.groups.values()].map(({ name, pending, cursor }) => ({ name, pending: pending.size, waiting: of.log.end - cursor }));
+    const groups = [...of.groups.values()].map(({ name, pending, cursor }) => ({ name, pending: pending.size, waiting: of.log.countFrom(cursor) }));
     return { length: of.log.length, groups, deadLetters: of.deadLetters.length };
   }
 

@@ -224,6 +224,19 @@ export function settlementPromises(promise: Promised): void {
     expect((await bus.inspect('results')).length).toBe(1);
   });
 
+  promise('counts what waits, also when the newest message was taken back before anybody had it', async ({ bus }) => {
+    const subscription = bus.subscribe('s', { group: 'g' });
+    const publish = async (count: number) => bus.publish('s', `message ${count}`);
+    for (const count of [1, 2]) await publish(count);
+    await takeTexts(subscription, 2);
+    await subscription.stop();
+    const waits = await publish(3);
+    expect(await bus.revoke('s', await publish(4))).toBe(true);
+    expect((await bus.inspect('s')).groups).toEqual([{ name: 'g', pending: 0, waiting: 1 }]);
+    expect(await bus.revoke('s', waits)).toBe(true);
+    expect((await bus.inspect('s')).groups).toEqual([{ name: 'g', pending: 0, waiting: 0 }]);
+  });
+
   promise('takes a message back from whoever works on it', async ({ bus }) => {
     const msgId = await bus.publish('s', 'unwanted');
     const delivery = await take(bus.subscribe('s', { group: 'g' }));

@@ -30,10 +30,10 @@ local function isSuspect(row)
   return row[2] ~= ARGV[5] and row[4] >= suspectCount and row[4] < allowed
 end
 
--- What is parked has said why; whoever held anything else did not.
+-- What is parked has said why; whoever held anything else to work on it did not.
 local function noted(row)
   local known = redis.call('HGET', KEYS[2], group .. ' ' .. row[1])
-  if row[2] == ARGV[5] then return known or '' end
+  if row[2] == ARGV[5] or row[4] > allowed then return known or '' end
   local errors = known and cjson.decode(known) or {}
   if #errors < 10 then errors[#errors + 1] = 'the consumer ' .. row[2] .. ' stopped without settling the message' end
   return cjson.encode(errors)
@@ -61,7 +61,7 @@ local function take(rows, page, minIdle)
       ids[#ids + 1] = id
       counts[id] = row[4]
       errors[id] = noted(row)
-      if row[2] ~= ARGV[5] then
+      if row[2] ~= ARGV[5] and errors[id] ~= '' then
         redis.call('HSET', KEYS[2], group .. ' ' .. id, errors[id])
         redis.call('PEXPIRE', KEYS[2], ARGV[12])
       end
@@ -71,6 +71,11 @@ local function take(rows, page, minIdle)
   for _, entry in ipairs(redis.call('XCLAIM', KEYS[1], group, me, minIdle, unpack(ids))) do
     if entry then
       local count = counts[entry[1]]
+      -- Who was only to settle it has made no attempt.
+      if count > allowed then
+        count = allowed
+        redis.call('XCLAIM', KEYS[1], group, me, 0, entry[1], 'RETRYCOUNT', allowed + 1, 'JUSTID')
+      end
       taken[#taken + 1] = { entry[1], count + 1, entry[2], errors[entry[1]], count >= allowed and 1 or 0, suspected[entry[1]] or 0 }
       counts[entry[1]] = nil
     end

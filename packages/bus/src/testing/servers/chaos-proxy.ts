@@ -37,7 +37,7 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
   const server = createServer((client) => {
     made += 1;
     if (proxy.fault === 'refuse') {
-      client.resetAndDestroy();
+      resetSocket(client);
       return;
     }
     const upstream = typeof proxy.target === 'number' ? connect(proxy.target, '127.0.0.1') : connect(proxy.target);
@@ -55,7 +55,7 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
     const strike = () => {
       struck += 1;
       pairs.delete(pair);
-      client.resetAndDestroy();
+      resetSocket(client);
       // What was asked has been read by the server: it is carried out, only the answer is lost.
       upstream.destroy();
     };
@@ -108,7 +108,7 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
     delayMs: 0,
     reset() {
       for (const [client, upstream] of pairs) {
-        client.resetAndDestroy();
+        resetSocket(client);
         upstream.destroy();
       }
       pairs.clear();
@@ -121,4 +121,10 @@ export async function chaosProxy(target: number | string): Promise<ChaosProxy> {
     },
   };
   return proxy;
+}
+
+/** Resets a connection. One that is being shut down is only closed: Node would keep it for good, and the process could not end. */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -1,0 +1,10 @@
+export { judgeMeshRun, type MeshEvidence, type MeshFigures, type MeshFinding } from './judge-mesh-run.ts';
+export { meshChaos, MeshChaosOptions, type MeshReport } from './mesh-chaos.ts';
+export type { ChaosTaskKind, ChaosTaskPlan } from './chaos-tasks.ts';
+export type { MeshFaultKind } from './mesh-faults.ts';
+export type { MeshRecord, RecordedOutcome } from './mesh-history.ts';
+export type { LifeEnd } from './mesh-member.ts';
+export type { MeshMemberOptions } from './mesh-member-options.ts';
+export { meshReportTable } from './mesh-report-table.ts';
+export { runMeshSubmitter } from './mesh-submitter.ts';
+export { runMeshWorker } from './mesh-worker.ts';
