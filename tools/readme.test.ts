@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readWorkspaces, root } from './repository.ts';
@@ -15,5 +15,14 @@ describe('the README of a package', () => {
   it.each(published.map(({ manifest, folder }) => [manifest.name, folder] as const))('of %s names every code of its errors', (_name, folder) => {
     const readme = readFileSync(join(root, folder, 'README.md'), 'utf8');
     expect(codesOf(folder).filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
+  });
+});
+
+describe('the table of faults', () => {
+  it('names tests that there are', () => {
+    const page = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
+    const named = [...page.matchAll(/`([a-z-]+\/(?:test|src)\/[a-z/-]+?)(?:\.test\.ts)?`/g)].map(([, path = '']) => `packages/${path}.test.ts`);
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
