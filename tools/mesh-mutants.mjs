@@ -32,7 +32,6 @@ const mutants = [
   { name: 'a repeated revocation does not know itself', kinds: ['cut-replies'], file: `${scripts}/revoke.lua.ts`, replace: [['if done then return tonumber(done) end', '']] },
   { name: 'a task that is there is handed in again', file: `${scripts}/restore.lua.ts`, replace: [["if redis.call('XRANGE', KEYS[1], id, id)[1] then", 'if false then']] },
   { name: 'an outbox forgets a task when the bus has it', isForgetful: true, kinds: ['lose-writes', 'kill-submitter'], file: 'packages/dispatch/src/client/task-client.ts', replace: [['outbox?.accepted(taskId, msgId);\n    return { taskId, stream', 'outbox?.closed(taskId);\n    return { taskId, stream']] },
-  { name: 'losses are not reported', isForgetful: true, kinds: ['lose-writes'], file: 'packages/dispatch/src/client/task-client.ts', replace: [['if (noticesOfLoss.includes(type)) this', 'if (type === undefined) this']] },
   { name: 'a result is acknowledged before it is handled', kinds: ['kill-submitter'], file: 'packages/dispatch/src/client/result-reader.ts', replace: [
     ["await this.#handler(result, { msgId: delivery.msgId });\n      outbox?.closed(result.taskId);\n      await delivery.ack();", "await delivery.ack();\n      await this.#handler(result, { msgId: delivery.msgId });\n      outbox?.closed(result.taskId);"],
   ] },
