@@ -60,6 +60,8 @@ export class GroupReader {
   #blockedOn: ReadonlySet<string> | undefined;
   #callingBack: ReadonlySet<string> | undefined;
   #isStale = false;
+  /** When the read that is under way was sent, monotonic. */
+  #readingSince: number | undefined;
   #wake: (() => void) | undefined;
   #clientId = 0;
   /** Monotonic. */
@@ -74,6 +76,16 @@ export class GroupReader {
     this.#connection = deps.connect(`reader of ${group}`, async (run) => {
       this.#clientId = deps.settings.cluster === undefined ? Number(await run(['CLIENT', 'ID'])) : 0;
     });
+  }
+
+  /**
+   * Whether a read has been under way for so long: what the server has assigned in it may then not be known yet, however old it is. A waiting one is called back, so that it is
+   * soon over.
+   */
+  isReadingFor(ms: number): boolean {
+    if (this.#readingSince === undefined || this.#deps.clock.monotonic() - this.#readingSince < ms) return false;
+    if (this.#blockedOn !== undefined && this.#deps.settings.cluster === undefined) void this.#callBack(this.#blockedOn);
+    return true;
   }
 
   get isUnused(): boolean {
@@ -162,11 +174,14 @@ export class GroupReader {
       try {
         await this.#ensureGroups(streams);
         const looks = roomy.flatMap((interest) => interest.look() ?? []);
+        this.#readingSince = this.#deps.clock.monotonic();
         if (looks.length > 0) await this.#look(looks);
         // Something has changed since the looks were planned: waiting could leave a stream unread for as long as it lasts.
         else if (!this.#isStale) await this.#wait(roomy, streams);
+        this.#readingSince = undefined;
         failures = 0;
       } catch (error) {
+        this.#readingSince = undefined;
         if (this.#isStopped) return;
         failures += 1;
         for (const interest of this.#interests.values()) interest.warmAll();
