@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { BusConnectionError, BusFullError, BusUnconfirmedError, BusUnsafeServerError, LeaseLostError } from '../src/index.ts';
+import { publishScript } from '../src/redis/scripts/publish.lua.ts';
 import { freshPrefix, openBus, ownServer, proxyTo, rawClient, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
 
 /** Failures of the network and of the server, each on a server that the test may break. */
@@ -57,6 +58,18 @@ describe.skipIf(redisUrl === '')('with a network that fails', { timeout: 60_000 
     expect(deliveries.map((delivery) => [delivery.text(), delivery.deliveryCount]).toSorted()).toEqual([['three', 1], ['two', 1]]);
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
     expect((await writer.inspect('s')).groups[0]).toMatchObject({ pending: 0, waiting: 0 });
+  });
+
+  // A server that was held up for longer than a command may take finds an attempt and its repetition on two connections, and may read the repetition first.
+  it('an attempt that comes after its repetition, or after later work, changes nothing', async () => {
+    const server = await ownServer();
+    const client = server.client();
+    const publish = (number: number, attempt: number) => client.eval(publishScript.source, 2, 's', 'lane', number, attempt, 100, 1_000, 60_000, 60_000, '', '', 'task', String(number), '', '');
+    const repeated = await publish(1, 2);
+    expect(await publish(1, 1)).toBe(repeated);
+    await publish(2, 1);
+    await expect(publish(1, 1)).rejects.toThrow(/a later batch/);
+    expect((await client.xrange('s', '-', '+')).map(([, fields]) => fields[3])).toEqual(['1', '2']);
   });
 
   it('a delivery whose reply is slow is not taken for lost, and given out twice under one count', async () => {
