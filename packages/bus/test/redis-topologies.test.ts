@@ -75,7 +75,8 @@ describe.skipIf(redisUrl === '')('a publish in the strict class', { timeout: 60_
     const link = await proxyTo(primary);
     const replica = await ownServer({ args: [...args, '--replicaof', '127.0.0.1', String(link.port)] });
     const client = primary.client();
-    await until(async () => expect(Number(await client.call('WAIT', 1, 50))).toBe(1));
+    await client.set('written', '1'); // a client that has written nothing does not wait, for a replica that is sent nothing yet either
+    await until(async () => expect(Number(await client.call('WAIT', 1, 500))).toBe(1));
     return { primary, replica, link, client, strict: { streamPrefix: freshPrefix(), durability: 'strict', socketTimeoutMs: 400, operationTimeoutMs: 10_000 } as const };
   }
 
@@ -91,7 +92,7 @@ describe.skipIf(redisUrl === '')('a publish in the strict class', { timeout: 60_
     const { primary, link, client, strict } = await primaryAndReplica();
     const proxy = await proxyTo(primary);
     const bus = openBus({ url: `redis://127.0.0.1:${proxy.port}`, ...strict });
-    await bus.publish('s', 'before', { dedupId: 'before' });
+    await until(() => bus.publish('s', 'before', { dedupId: 'before' })); // a loaded machine may need longer than one wait
     link.fault = 'half-open';
     proxy.when = () => proxy.struck === 0;
     proxy.fault = 'cut-reply';
