@@ -14,21 +14,29 @@ const seconds = () => `${((performance.now() - startedAt) / 1_000).toFixed(0)} s
 /** Folders with a vitest project of their own, and therefore a report. */
 const tested = () => ['tools', ...['packages', 'apps'].flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`))];
 
-/** Runs a program of node_modules/.bin and resolves to what it printed and its exit code. */
-function run(title, program, args) {
-  console.log(`\n── ${title} (${seconds()})`);
+/**
+ * Runs a program of node_modules/.bin and resolves to what it printed and its exit code.
+ *
+ * @param isHeld - whether what it prints is shown when it has ended, because something else prints meanwhile
+ */
+function run(title, program, args, { isHeld = false } = {}) {
+  const heading = `\n── ${title} (${seconds()})`;
+  if (!isHeld) console.log(heading);
   return new Promise((resolve) => {
     const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
     const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: path } });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => {
-        process.stdout.write(chunk);
+        if (!isHeld) process.stdout.write(chunk);
         output += chunk;
       });
     }
     child.on('error', (error) => resolve({ exitCode: 1, output: `${output}\n${error.message}` }));
-    child.on('close', (exitCode) => resolve({ exitCode: exitCode ?? 1, output }));
+    child.on('close', (exitCode) => {
+      if (isHeld) console.log(`${heading}\n${output}`);
+      resolve({ exitCode: exitCode ?? 1, output });
+    });
   });
 }
 
@@ -60,7 +68,6 @@ installIfNeeded();
 installSystemTools();
 for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursive: true, force: true });
 
-const tasks = await run('lint, types, tests, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'test', 'build', 'check:package']);
 const checks = [
   ['types of the tools', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
   ['lint of tools, examples and benchmarks', 'eslint', ['tools', 'examples', 'bench', '--no-error-on-unmatched-pattern']],
@@ -69,11 +76,14 @@ const checks = [
   ['one version of each dependency', 'sherif', []],
 ];
 const failures = [];
+const built = await run('lint, types, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'build', 'check:package']);
+// The tests of the packages wait for processes and clocks much of the time, so what checks the repository runs beside them.
+const tests = run('tests of every package', 'nx', ['run-many', '-t', 'test']);
 for (const [title, program, args] of checks) {
-  const { exitCode } = await run(title, program, args);
+  const { exitCode } = await run(title, program, args, { isHeld: true });
   if (exitCode !== 0 && !(program === 'vitest' && countTests('tools').failed > 0)) failures.push(title);
 }
-for (const task of failedTasks(tasks)) {
+for (const task of [...failedTasks(built), ...failedTasks(await tests)]) {
   const [project, target] = [task.slice(0, task.indexOf(':')), task.slice(task.indexOf(':') + 1)];
   const folder = folderOf(project);
   if (target !== 'test' || folder === undefined || countTests(folder).failed === 0) failures.push(task);
