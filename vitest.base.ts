@@ -12,6 +12,8 @@ export const base = defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     passWithNoTests: true,
     maxWorkers: 2,
+    // A machine that has other work to do must not make a test fail that starts processes.
+    testTimeout: 30_000,
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
   },
 });

@@ -169,7 +169,6 @@ describe('each package, installed alone from its tarball', () => {
 
     const usable = Object.keys(imported).filter((specifier) => imported[specifier] === 'ok');
     expect(await typeErrors(folder, usable, 'tsc', ['--module', 'nodenext'])).toEqual([]);
-    expect(await typeErrors(folder, usable, 'tsc6', ['--module', 'esnext', '--moduleResolution', 'bundler'])).toEqual([]);
 
     for (const command of Object.keys(workspace.manifest.bin ?? {})) {
       const { stdout } = await run(join(folder, 'node_modules/.bin', command), ['--version'], { cwd: folder });
@@ -181,6 +180,17 @@ describe('each package, installed alone from its tarball', () => {
     await followReadme(folder, readme, { CORTEX_REDIS_URL: inject('redisUrl') });
     const programs = readdirSync(folder).filter((file) => /^readme-\d+\.ts$/.test(file));
     if (programs.length > 0) expect(await typeErrors(folder, [], 'tsc', ['--module', 'nodenext', ...programs]), 'the types of what the README shows').toEqual([]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+describe('all packages together', () => {
+  it('type-check as bundlers resolve, also with the TypeScript before this one', async () => {
+    const folder = await installTogether('all-packages', published.map(({ manifest }) => manifest.name));
+    const imported = await importEach(folder, published.flatMap(subpathsOf));
+    const usable = Object.keys(imported).filter((specifier) => imported[specifier] === 'ok');
+    expect(usable.length).toBeGreaterThan(published.length);
+    for (const compiler of ['tsc', 'tsc6']) expect(await typeErrors(folder, usable, compiler, ['--module', 'esnext', '--moduleResolution', 'bundler'])).toEqual([]);
     rmSync(folder, { recursive: true, force: true });
   });
 });

@@ -77,13 +77,16 @@ const checks = [
 ];
 const failures = [];
 const built = await run('lint, types, builds and package checks of every package', 'nx', ['run-many', '-t', 'lint', 'typecheck', 'build', 'check:package']);
-// The tests of the packages wait for processes and clocks much of the time, so what checks the repository runs beside them.
-const tests = run('tests of every package', 'nx', ['run-many', '-t', 'test']);
+// Tests wait for processes and clocks much of the time. Those of the command line take longest, and would be the last: they run beside those of the other packages, as does what
+// checks the repository.
+const longest = '@cortex-runtime/cli';
+const tests = run('tests of every package', 'nx', ['run-many', '-t', 'test', `--exclude=${longest}`]);
+const longestTests = await run(`tests of ${longest}`, 'nx', ['run', `${longest}:test`], { isHeld: true });
 for (const [title, program, args] of checks) {
   const { exitCode } = await run(title, program, args, { isHeld: true });
   if (exitCode !== 0 && !(program === 'vitest' && countTests('tools').failed > 0)) failures.push(title);
 }
-for (const task of [...failedTasks(built), ...failedTasks(await tests)]) {
+for (const task of [built, await tests, longestTests].flatMap(failedTasks)) {
   const [project, target] = [task.slice(0, task.indexOf(':')), task.slice(task.indexOf(':') + 1)];
   const folder = folderOf(project);
   if (target !== 'test' || folder === undefined || countTests(folder).failed === 0) failures.push(task);
