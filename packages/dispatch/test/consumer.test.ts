@@ -230,13 +230,14 @@ describe.each(['memory', 'Redis'] as const)('an agent over %s', (kind) => {
     const open = buses[kind]();
     const first = gate();
     const order: string[] = [];
-    await agent(open(), async function* (prompt) {
+    const consumer = await agent(open(), async function* (prompt) {
       if (prompt === 'first') await first.opened;
       order.push(prompt);
       yield { kind: 'output', data: 'done' };
     });
     const client = openClient(open());
     const tasks = [await client.submit({ messageId: 'first', text: 'first', domain: 'eng' })];
+    await until(() => expect(consumer.activeTasks).toBe(1));
     for (const priority of ['low', 'normal', 'high', 'urgent'] as const) for (let index = 0; index < 6; index += 1) tasks.push(await client.submit({ messageId: `${priority}${index}`, text: priority, domain: 'eng', priority }));
     first.open();
     await Promise.all(tasks.map((task) => client.waitFor(task)));
