@@ -182,14 +182,15 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   async #lookForLost(stream: string, group: string): Promise<void> {
     const { clock, settings } = this.#deps;
     const key = `${group} ${stream}`;
-    const ageMs = clock.monotonic() - (this.#suspect.get(key) ?? 0);
-    // Another reply was lost in the meantime: what came with it is too young for this look.
-    if (ageMs < settings.leaseMs) this.#later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
-    else if (this.#readers.get(this.#readerKey(stream, group))?.isReadingFor(settings.leaseMs) === true) {
+    if (this.#readers.get(this.#readerKey(stream, group))?.isReadingFor(settings.leaseMs) === true) {
       // A slow reply may still bring what would be taken for lost, and then given out twice under one count.
       this.#later(settings.leaseMs / 5, () => this.#lookForLost(stream, group));
       return;
-    } else this.#suspect.delete(key);
+    }
+    const ageMs = clock.monotonic() - (this.#suspect.get(key) ?? 0);
+    // Another reply was lost in the meantime: what came with it is too young for this look.
+    if (ageMs < settings.leaseMs) this.#later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
+    else this.#suspect.delete(key);
     try {
       await this.#reclaimer.audit(stream, group, settings.leaseMs, (id) => this.#heldDelivery(stream, group, id) !== undefined);
     } catch (error) {
