@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,8 @@ export interface CrashReport {
   kills: number;
   /** Kills before the agents were at work. */
   killsWhileStarting: number;
+  /** Kills while a server had executed a call that must not be repeated and its answer was still to come: each leaves an unknown outcome. */
+  killsInCall: number;
   /** Distinct webhook deliveries that a client was told are taken. */
   acknowledged: number;
   /** Deliveries that came again and were told so. */
@@ -77,6 +80,11 @@ export class CrashRunError extends CortexError {
 const secret = 'a-secret-of-the-crash-harness';
 const token = 'a-token-of-the-crash-harness';
 const readyWithinMs = 60_000;
+/** Every how many kills one waits for a call that must not be repeated, and hits before its answer: on a slow machine chance alone may never do it. */
+const aimedEvery = 8;
+/** Milliseconds that an answer then takes, so that the kill comes first on any machine. */
+const heldAnswerMs = 3_000;
+const callWithinMs = 15_000;
 
 /**
  * Lets a real host work, kills it at random instants again and again, lets it finish, and judges what the journals, the clients and the servers say.
@@ -112,7 +120,8 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
     onCall: ({ idempotencyKey }) => void modelCalls.push({ idempotencyKey, receivedAt: Date.now() }),
   });
   undo.push(() => model.close());
-  const counter = await startCounter(settings.counterModule, ledgers[0]);
+  const control = join(directory, 'answers.json');
+  const counter = await startCounter(settings.counterModule, { ledger: ledgers[0], control });
   undo.push(counter.kill);
   const agents = {
     directory,
@@ -126,6 +135,7 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
   const baseUrl = `http://127.0.0.1:${port}`;
   const environment = { PATH: process.env['PATH'] ?? '', HOME: directory, CORTEX_PORT: String(port), CORTEX_TOKEN: token, CORTEX_HIBERNATE_AFTER: '1', CRASH_SECRET: secret, NO_COLOR: '1' };
   const giveUp = new AbortController();
+  setMaxListeners(0, giveUp.signal); // `fetch` takes a listener back only when the garbage collector comes by, and a slow host is asked often
   undo.push(() => giveUp.abort(new Error('the crash run is over')));
   const sender = webhookSender({ url: baseUrl, secret, signal: giveUp.signal });
   const operator = crashOperator({ baseUrl, token, ledgers, random: seededRandom(settings.seed + 1) });
@@ -151,25 +161,29 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
 
   const readyTimes: number[] = [];
   let killsWhileStarting = 0;
+  let killsInCall = 0;
   for (let kill = 1; kill <= settings.kills; kill += 1) {
     const child = start();
     // What is in the folder before an agent was ever there is not news to it.
     if (kill === 1) await within(readyWithinMs, child.ready, () => `the host was not at work in time: ${child.said()}`);
     const due = Math.round((settings.events * kill) / settings.kills) - sent;
     const timers = Array.from({ length: due }, () => setTimeout(sendOne, random.next() * 1_500));
-    const isEarly = kill > 1 && random.next() < 0.2;
+    const isAimed = kill % aimedEvery === 0;
+    const isEarly = kill > 1 && random.next() < 0.2 && !isAimed;
     const lifeMs = random.next() * (isEarly ? 700 : settings.maxLifeMs);
     const readyMs = isEarly ? await Promise.race([child.ready, delay(lifeMs)]) : await within(readyWithinMs, child.ready, () => `the host was not at work in time: ${child.said()}`);
     if (isEarly && readyMs === undefined) killsWhileStarting += 1;
     if (readyMs !== undefined) {
       if (kill > 1) readyTimes.push(readyMs);
-      await delay(lifeMs);
+      if (isAimed) killsInCall += (await callIsOut(ledgers[0], control)) ? 1 : 0;
+      else await delay(lifeMs);
     } else if (!isEarly) throw new Error(`the host ended by itself: ${child.said()}`);
     await child.kill();
+    await rm(control, { force: true });
     for (const timer of timers) clearTimeout(timer);
     // What was still to come in this life comes while nobody is there.
     while (sent < Math.round((settings.events * kill) / settings.kills)) sendOne();
-    onProgress(`kill ${kill} of ${settings.kills}, ${readyMs === undefined ? 'while starting' : `${Math.round(lifeMs)} ms after it was at work`}; ${sent} events sent, ${sender.acknowledged.length} acknowledged`);
+    onProgress(`kill ${kill} of ${settings.kills}, ${readyMs === undefined ? 'while starting' : isAimed ? 'in a call' : `${Math.round(lifeMs)} ms after it was at work`}; ${sent} events sent, ${sender.acknowledged.length} acknowledged`);
   }
 
   // The clock stops here, so that there is an end to wait for: a new deployment without its trigger.
@@ -209,6 +223,7 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
     seed: settings.seed,
     kills: settings.kills,
     killsWhileStarting,
+    killsInCall,
     acknowledged: new Set(sender.acknowledged.map(({ eventId }) => eventId)).size,
     duplicates: sender.duplicates,
     files: files.length,
@@ -223,14 +238,26 @@ async function run(settings: Settings, directory: string, undo: (() => Promise<u
 }
 
 /** The counting server over HTTP, in a process that no kill hits. */
-async function startCounter(module: string, ledger: string): Promise<{ url: string; kill: () => void }> {
-  const child = spawn(process.execPath, programArguments(module, 'runCountingMcpServer', { ledger, transport: 'http', delayMs: 60 }), { stdio: ['ignore', 'pipe', 'inherit'] });
+async function startCounter(module: string, files: { ledger: string; control: string }): Promise<{ url: string; kill: () => void }> {
+  const child = spawn(process.execPath, programArguments(module, 'runCountingMcpServer', { ...files, transport: 'http', delayMs: 60 }), { stdio: ['ignore', 'pipe', 'inherit'] });
   const kill = () => void child.kill('SIGKILL');
   const line = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve);
     child.once('exit', () => reject(new Error('the counting server ended before it listened')));
   });
   return { url: (JSON.parse(line) as { url: string }).url, kill };
+}
+
+/** Holds answers back and waits until a call that must not be repeated was executed. @returns false when none came in time */
+async function callIsOut(ledger: string, control: string): Promise<boolean> {
+  await writeFile(control, JSON.stringify({ delay_ms: heldAnswerMs }));
+  const heldSince = Date.now();
+  const deadline = performance.now() + callWithinMs;
+  while (performance.now() < deadline) {
+    if (readExecutions([ledger]).some(({ tool, executedAt }) => tool === unrepeatableTool && executedAt > heldSince)) return true;
+    await delay(10);
+  }
+  return false;
 }
 
 async function readJournals(directory: string): Promise<JournalEntry[]> {

@@ -6,7 +6,7 @@ export function crashReportTable(report: CrashReport): string {
   const { happened, notHappened, retry } = figures.unknownSettled;
   const rows: [string, string | number][] = [
     ['seed', report.seed],
-    ['kills (of them while starting)', `${report.kills} (${report.killsWhileStarting})`],
+    ['kills (of them while starting, in a call)', `${report.kills} (${report.killsWhileStarting}, ${report.killsInCall})`],
     ['webhooks acknowledged', report.acknowledged],
     ['deliveries told to be duplicates', report.duplicates],
     ['files dropped', report.files],
