@@ -126,7 +126,15 @@ export class HeldDelivery implements Delivery {
 
   async ack({ publish }: { publish?: FollowUp } = {}): Promise<void> {
     assertFollowUp(publish);
-    if (!(await this.#settle((settlements) => settlements.ack(this, publish)))) throw this.#lost();
+    this.#begin();
+    let isOurs: boolean;
+    try {
+      isOurs = await this.#holder.settlements.ack(this, publish);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    this.#end(isOurs);
+    if (!isOurs) throw this.#lost();
   }
 
   async nack(reason: unknown, { delayMs, publish }: { delayMs?: number; publish?: FollowUp } = {}): Promise<NackOutcome> {
@@ -168,21 +176,33 @@ export class HeldDelivery implements Delivery {
   }
 
   async #settle<T>(how: (settlements: Settlements) => Promise<T>): Promise<T> {
-    if (this.#state !== 'held') throw this.#lost();
-    this.#state = 'settling';
+    this.#begin();
     let outcome: T;
     try {
       outcome = await how(this.#holder.settlements);
     } catch (error) {
-      if (this.#state === 'settling') this.#state = 'held';
-      throw error;
+      throw this.#failed(error);
     }
-    if (outcome === false || outcome === undefined) this.lose();
+    this.#end(outcome !== false && outcome !== undefined);
+    return outcome;
+  }
+
+  #begin(): void {
+    if (this.#state !== 'held') throw this.#lost();
+    this.#state = 'settling';
+  }
+
+  #failed(error: unknown): unknown {
+    if (this.#state === 'settling') this.#state = 'held';
+    return error;
+  }
+
+  #end(isOurs: boolean): void {
+    if (!isOurs) this.lose();
     else if (this.#state === 'settling') {
       this.#state = 'settled';
       this.#holder.settled(this);
     }
-    return outcome;
   }
 
   #lost(): LeaseLostError {

@@ -9,6 +9,7 @@ export { hostnameOf, isLoopback } from './loopback.ts';
 export { isBearerToken } from './bearer-token.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export { idGenerator, randomHex, type IdGenerator } from './ids.ts';
+export { Batcher, type BatcherOptions } from './batcher.ts';
 export { backoffMs, jitteredBackoffMs, type Backoff } from './backoff.ts';
 export { duration, durationInUnit, formatDuration, parseDurationMs, type DurationUnit } from './duration.ts';
 export { StreamChunkKind, type StreamChunk } from './stream-chunk.ts';

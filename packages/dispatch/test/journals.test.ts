@@ -1,5 +1,10 @@
-import { InMemoryJournal, JournalFailedError } from '@cortex-runtime/journal';
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { nodeDisk } from '@cortex-runtime/core/node';
+import { FileJournal, InMemoryJournal, JournalFailedError, soleOwnerLock } from '@cortex-runtime/journal';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { TaskLedger, TaskOutbox } from '../src/index.ts';
 import { agent, buses, clock, createId, echo, freshPrefix, openClient, openRedisBus, rawClient, redisUrl, until } from './support/mesh.ts';
@@ -87,6 +92,52 @@ describe('the ledger of an agent', () => {
     await ledger.close();
     const again = await TaskLedger.open({ journal, clock }, 'tasks:forge');
     expect([again.find('a'), again.find('b')]).toEqual([undefined, '{"b":1}']);
+  });
+
+  it('writes outcomes that come while the disk is busy as one entry, and says of each when it is there', async () => {
+    const journal = newJournal();
+    const disk: { write: () => void }[] = [];
+    const write = journal.write.bind(journal);
+    journal.write = (entries) => {
+      const pending = write(entries);
+      return { ...pending, durable: new Promise<void>((resolve) => disk.push({ write: resolve })) };
+    };
+    const ledger = await TaskLedger.open({ journal, clock }, 'tasks:forge');
+    const told: string[] = [];
+    for (const taskId of ['a', 'b', 'c']) {
+      void ledger.record(taskId, `{"${taskId}":1}`);
+      await Promise.resolve(); // the first goes at once
+      void ledger.recorded(taskId).then(() => told.push(taskId));
+    }
+    await until(() => expect(disk.length).toBe(1));
+    expect(['a', 'b', 'c', 'd'].map((taskId) => ledger.find(taskId))).toEqual(['{"a":1}', '{"b":1}', '{"c":1}', undefined]);
+    expect(told).toEqual([]);
+    disk[0]?.write();
+    await until(() => expect(disk.length).toBe(2));
+    expect(told).toEqual(['a']);
+    disk[1]?.write();
+    await until(() => expect(told).toEqual(['a', 'b', 'c']));
+    expect((await journal.read('tasks:forge', { entryType: 'task_outcomes' })).map(({ data }) => (data['outcomes'] as unknown[]).length)).toEqual([1, 2]);
+  });
+
+  it('reads what earlier versions wrote', async () => {
+    const journal = newJournal();
+    await journal.append({ processId: 'tasks:forge', entryType: 'task_outcome', data: { task_id: 'a', result: '{"a":1}' } });
+    expect((await TaskLedger.open({ journal, clock }, 'tasks:forge')).find('a')).toBe('{"a":1}');
+  });
+
+  it('keeps what an agent says that prints for ever, as far as the journal can take it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'cortex-ledger-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const journal = await FileJournal.open({ disk: nodeDisk, clock, createId, lock: soleOwnerLock() }, { directory });
+    onTestFinished(() => journal.close());
+    const open = buses.memory();
+    await agent(open(), async function* () {
+      for (let chunk = 0; chunk < 3; chunk += 1) yield { kind: 'output', data: '\u001B'.repeat(700_000) };
+    }, {}, { ledger: await TaskLedger.open({ journal, clock }, 'tasks:forge') });
+    const client = openClient(open());
+    const { status, responseText } = await client.waitFor(await client.submit({ messageId: 'm', text: 'loop', domain: 'eng' }));
+    expect([status, responseText?.length]).toEqual(['success', 1_000_000]);
   });
 
   // Weakness 13: a crash between the answer and the acknowledgement did it all again.

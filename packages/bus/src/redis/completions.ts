@@ -1,4 +1,5 @@
-import { Batcher } from '../batcher.ts';
+import { Batcher } from '@cortex-runtime/core';
+
 import { BusConflictError, BusFullError } from '../errors.ts';
 import type { HeldDelivery } from '../held-delivery.ts';
 import type { FollowUp } from '../message-bus.ts';
@@ -87,9 +88,11 @@ export class Completions {
       .catch((error: unknown) => {
         throw asFull(to, error);
       });
-    return deliveries.map((_, index) => {
+    return deliveries.map(({ msgId }, index) => {
       const sign = reply === 'gone' ? '2' : (reply as string)[index];
-      return sign === '~' ? new BusFullError(to, `${settings.maxBacklog} messages are not acknowledged yet`) : sign === '1';
+      if (sign === '~') return new BusFullError(to, `${settings.maxBacklog} messages are not acknowledged yet`);
+      if (sign !== '1') host.refused(stream, group, msgId);
+      return sign === '1';
     });
   }
 }

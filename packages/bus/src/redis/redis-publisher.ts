@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 
-import type { Clock } from '@cortex-runtime/core';
+import { Batcher, type Clock } from '@cortex-runtime/core';
 
-import { Batcher } from '../batcher.ts';
 import type { BusSettings } from '../config/index.ts';
 import { BusConflictError, BusFullError } from '../errors.ts';
 import type { NewMessage, PublishOptions, RestoredMessage } from '../message-bus.ts';

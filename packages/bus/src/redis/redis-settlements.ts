@@ -1,6 +1,5 @@
-import { backoffMs } from '@cortex-runtime/core';
+import { backoffMs, Batcher } from '@cortex-runtime/core';
 
-import { Batcher } from '../batcher.ts';
 import type { HeldDelivery, Settlements } from '../held-delivery.ts';
 import type { FollowUp, NackOutcome } from '../message-bus.ts';
 import { Completions } from './completions.ts';
@@ -30,11 +29,9 @@ export class RedisSettlements implements Settlements {
     this.#completions = new Completions(deps, { name, busId });
   }
 
-  async ack(delivery: HeldDelivery, followUp: FollowUp | undefined): Promise<boolean> {
-    const isOurs = followUp === undefined ? await this.#ack(delivery) : await this.#complete(delivery, followUp);
-    const { stream, group, msgId } = delivery;
-    if (!isOurs) this.#deps.host.refused(stream, group, msgId);
-    return isOurs;
+  ack(delivery: HeldDelivery, followUp: FollowUp | undefined): Promise<boolean> {
+    if (followUp === undefined) return this.#ack(delivery);
+    return this.#deps.settings.cluster === undefined ? this.#completions.add(delivery, followUp) : this.#completeInTurn(delivery, followUp);
   }
 
   async retry(delivery: HeldDelivery, error: string, delayMs: number | undefined, followUp: FollowUp | undefined): Promise<NackOutcome | undefined> {
@@ -101,8 +98,7 @@ export class RedisSettlements implements Settlements {
     return this.#singles.run((lane) => connection.persist(operation, (attempt) => work(names.settleLane(stream, this.#busId, `s${lane}`), number, attempt)));
   }
 
-  async #complete(delivery: HeldDelivery, followUp: FollowUp): Promise<boolean> {
-    if (this.#deps.settings.cluster === undefined) return this.#completions.add(delivery, followUp);
+  async #completeInTurn(delivery: HeldDelivery, followUp: FollowUp): Promise<boolean> {
     await this.#completions.publishFirst(delivery, followUp);
     return this.#ack(delivery);
   }
@@ -120,14 +116,18 @@ export class RedisSettlements implements Settlements {
   }
 
   async #ackAll(stream: string, group: string, deliveries: HeldDelivery[], lane: string): Promise<boolean[]> {
-    const { names, connection } = this.#deps;
+    const { names, connection, host } = this.#deps;
     const [low, high] = idRange(deliveries);
     const keys = [names.stream(stream), names.errors(stream), names.settleLane(stream, this.#busId, lane)];
     const number = (this.#works += 1);
     const args = [group, this.#consumer, low, high, ...deliveries.flatMap(({ msgId, deliveryCount }) => [msgId, deliveryCount])];
     return connection.persist(`acknowledge on ${stream}`, async (attempt) => {
       const reply = await connection.script(ackScript, keys, [number, attempt, laneMemoryMs, ...args]).catch(goneWithGroup);
-      return deliveries.map((_, index) => reply !== 'gone' && (reply as string)[index] === '1');
+      return deliveries.map(({ msgId }, index) => {
+        const isOurs = reply !== 'gone' && (reply as string)[index] === '1';
+        if (!isOurs) host.refused(stream, group, msgId);
+        return isOurs;
+      });
     });
   }
 }

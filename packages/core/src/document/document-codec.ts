@@ -37,7 +37,7 @@ interface FieldPlan {
   /** As good as absent, besides what is so everywhere. */
   implied: unknown;
   saysFalse: boolean;
-  /** The name as a text of JSON, with its colon. */
+  /** The name as a text of JSON, with its colon and the comma before it. */
   jsonName: string;
   /** Makes the value of what is left out; undefined for a field that has to be there, or may stay away. */
   absent: (() => unknown) | undefined;
@@ -100,9 +100,9 @@ export function documentCodec<S extends z.ZodType>(schema: S, options: DocumentC
         const item = from[field.key];
         if (!isWritten(field, item)) continue;
         const written = JSON.stringify(item) as string | undefined;
-        if (written !== undefined) text += (text === '' ? '{' : ',') + field.jsonName + written;
+        if (written !== undefined) text += field.jsonName + written;
       }
-      return text === '' ? '{}' : `${text}}`;
+      return text === '' ? '{}' : `{${text.slice(1)}}`;
     },
   };
 }
@@ -119,23 +119,26 @@ function planOf(name: string, key: string, schema: z.ZodType, { implied, saysFal
     if (definitionOf(inner).type === 'nullable') isNullable = true;
   }
   const absent = def.type === 'default' ? () => schema.parse(undefined) : undefined;
-  const writing = { implied: implied?.[key], saysFalse: saysFalse?.includes(key) === true, jsonName: `${JSON.stringify(name)}:` };
+  const writing = { implied: implied?.[key], saysFalse: saysFalse?.includes(key) === true, jsonName: `,${JSON.stringify(name)}:` };
   return { ...writing, name, key, schema, check: quickCheckOf(unwrap(schema)), isNullable, isRequired: !schema.safeParse(undefined).success, absent };
 }
 
 /** Makes values in which nothing is given yet, all of one shape. Lists and maps are new each time. */
 function emptyOf(plan: readonly FieldPlan[]): () => Record<string, unknown> {
-  const template: Record<string, unknown> = {};
+  const examples: Record<string, unknown> = {};
   const fresh: [key: string, make: () => unknown][] = [];
   for (const { key, absent, isRequired } of plan) {
     if (absent === undefined && !isRequired) continue;
     const example = absent?.();
-    template[key] = example;
-    if (absent === undefined || typeof example !== 'object' || example === null) continue;
-    if (Array.isArray(example) && example.length === 0) fresh.push([key, () => []]);
+    examples[key] = typeof example === 'object' ? null : (example ?? null);
+    if (absent === undefined) fresh.push([key, () => undefined]);
+    else if (typeof example !== 'object' || example === null) continue;
+    else if (Array.isArray(example) && example.length === 0) fresh.push([key, () => []]);
     else if (isPlainObject(example) && Object.keys(example).length === 0) fresh.push([key, () => ({})]);
     else fresh.push([key, absent]);
   }
+  // V8 makes a hash table of an object that is given many fields one by one, and every copy of it costs a hundred times as much; what it parses stays a record.
+  const template = JSON.parse(JSON.stringify(examples)) as Record<string, unknown>;
   return () => {
     const value = { ...template };
     for (const [key, make] of fresh) value[key] = make();

@@ -11,6 +11,7 @@ const maxHistory = 50;
  * Names and descriptions that come from outside stay on one line, so that nobody can write a heading.
  */
 export function buildPrompt({ text, attachments, threadContext, sender, senderId }: TaskPayload, options: { withHistory: boolean }): string {
+  if (attachments.length === 0 && threadContext.length === 0 && text.trim() !== '') return text;
   const asked = text.trim() !== '' ? text : oneLine(attachments[0]?.['description'] ?? '');
   const shown = attachments.map(describeAttachment);
   const prompt = [asked, ...shown].filter((part) => part !== '').join('\n\n');

@@ -11,8 +11,11 @@ export interface Answer {
   failure: AgentFailedError | undefined;
 }
 
-/** Longer answers are cut: a loop that prints for ever must not take the process with it. */
-const maxAnswerChars = 4_000_000;
+/**
+ * Longer answers are cut: a loop that prints for ever must not take the process with it. An outcome becomes JSON within JSON; even one of nothing but control characters then
+ * fits into an entry of the journal (16 MiB).
+ */
+const maxAnswerChars = 1_000_000;
 
 /**
  * Reads an answer to its end.
@@ -26,7 +29,7 @@ export async function collectAnswer(chunks: AsyncIterator<StreamChunk>, answer: 
     if (done === true) return;
     switch (chunk.kind) {
       case StreamChunkKind.OUTPUT:
-        if (answer.text.length < maxAnswerChars) answer.text += chunk.data ?? '';
+        if (answer.text.length < maxAnswerChars) answer.text += (chunk.data ?? '').slice(0, maxAnswerChars - answer.text.length);
         break;
       case StreamChunkKind.COMPLETE:
         answer.usage = chunk.metadata ?? {};

@@ -40,6 +40,8 @@ export class RunningTask {
   #abort: AbortController | undefined;
   #cutOff: CutOff | undefined;
   #end: (() => void) | undefined;
+  #iterator: AsyncIterator<StreamChunk> | undefined;
+  #read: Promise<void> | undefined;
   #isWatched = false;
 
   constructor(input: RunningTaskInput) {
@@ -57,24 +59,27 @@ export class RunningTask {
     return this.#cutOff;
   }
 
-  /** Resolves when the agent has ended, or nobody waits for it any more. @throws what the agent throws */
-  async run(): Promise<void> {
+  /** Resolves when the agent has ended, or was cut off: then `cleanUp` is next. @throws what the agent throws */
+  run(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#end = resolve;
+      this.#read = this.#begin();
+      this.#read.then(resolve, reject);
+    });
+  }
+
+  #begin(): Promise<void> {
     const { execute, prompt, context, workingDirectory, payload, onChunk } = this.#input;
     const signal = () => this.#signal();
-    const iterator = execute(prompt, {
+    this.#iterator = execute(prompt, {
       context, workingDirectory, idempotencyKey: payload.taskId,
       get signal() {
         return signal(); // made when it is asked for
       },
     })[Symbol.asyncIterator]();
-    const read = collectAnswer(iterator, this.answer, (chunk) => {
+    return collectAnswer(this.#iterator, this.answer, (chunk) => {
       if (this.#cutOff === undefined) onChunk(chunk);
     });
-    await new Promise<void>((resolve, reject) => {
-      this.#end = resolve;
-      read.then(resolve, reject);
-    });
-    if (this.#cutOff !== undefined) await this.#cleanUp(iterator, read);
   }
 
   /** Looks after a task that takes long: its time, and whether it is still this process's. */
@@ -109,14 +114,14 @@ export class RunningTask {
     return cutOff.reason === 'lost' ? new TaskCancelledError(this.payload.taskId) : cutOff.error;
   }
 
-  /** An agent that does not end when it is told to is not waited for. */
-  async #cleanUp(iterator: AsyncIterator<StreamChunk>, read: Promise<void>): Promise<void> {
+  /** Of a task that was cut off: tells the agent to end. One that does not is not waited for. */
+  async cleanUp(): Promise<void> {
     const { clock, cleanupMs } = this.#input;
     this.#signal();
     let timer: { cancel(): void } | undefined;
     const patience = new Promise<void>((resolve) => (timer = clock.setTimer(cleanupMs, resolve, { keepAlive: false })));
     // `return` waits for the `next` that is under way.
-    const ended = Promise.allSettled([read, Promise.resolve().then(() => iterator.return?.())]);
+    const ended = Promise.allSettled([this.#read, Promise.resolve().then(() => this.#iterator?.return?.())]);
     await Promise.race([ended, patience]);
     timer?.cancel();
   }

@@ -38,7 +38,7 @@ export interface TaskConsumerDependencies {
 }
 
 /** Outcomes that may be on their way to disk and bus at once; with more, nothing new is begun. */
-const settlingAtOnce = 200;
+const settlingAtOnce = 400;
 /** How often tasks that take long are looked after. */
 const watchMs = 200;
 /** A timer that is this late says that something held up the whole process. */
@@ -59,7 +59,6 @@ export class TaskConsumer {
   readonly #logger: Logger;
   readonly #careful: CarefulChannel | undefined;
   readonly #running = new Set<RunningTask>();
-  readonly #settling = new Set<Promise<void>>();
   readonly #settlingPlaces = new Places(settlingAtOnce);
   #subscription: Subscription | undefined;
   #workers: Promise<void> = Promise.resolve();
@@ -194,7 +193,7 @@ export class TaskConsumer {
         const subscription = bus.subscribe(streams, { group: consumerGroup, maxInFlight: concurrency, order: 'priority', takesExhausted: true });
         this.#subscription = subscription;
         await Promise.all(Array.from({ length: concurrency }, () => this.#takeTasks(subscription, handler)));
-        await Promise.all(this.#settling);
+        await this.#settlingPlaces.allFree();
         if (this.#isRunning) throw new Error('the bus ended the subscription');
       } catch (error) {
         // A server that may not be used as it is: somebody has to change it, and then work goes on by itself.
@@ -215,13 +214,8 @@ export class TaskConsumer {
       const settle = await handler.handle(delivery);
       // The place is for agents at work: others need not wait while disk and bus record this outcome.
       delivery.freePlace();
-      const settled = this.#settle(delivery, settle);
-      this.#settling.add(settled);
       const place = this.#settlingPlaces.take();
-      void settled.then(() => {
-        this.#settling.delete(settled);
-        this.#settlingPlaces.giveBack();
-      });
+      void this.#settle(delivery, settle);
       if (place !== undefined) await place;
     }
   }
@@ -235,6 +229,8 @@ export class TaskConsumer {
       // Without its journal nothing that this agent works out can be kept: others have to do it.
       const problem = this.#deps.ledger?.problem ?? (CortexError.is(error) && error.code.startsWith('JOURNAL_') ? describeError(error) : undefined);
       if (problem !== undefined) this.#giveUp(problem);
+    } finally {
+      this.#settlingPlaces.giveBack();
     }
   }
 

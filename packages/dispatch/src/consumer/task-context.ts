@@ -17,6 +17,20 @@ export interface TaskContext extends Readonly<TaskPayload> {
   readonly resumed: boolean;
 }
 
+/** The part of a context that the payload does not have. */
+export type TaskFate = Pick<TaskContext, 'usedSessionContext' | 'attempt' | 'resumed'>;
+
+/** Written out: an object that is given fields later, or in a loop, costs more to make than all the rest of a small task. */
+export function contextOf(payload: TaskPayload, { usedSessionContext, attempt, resumed }: TaskFate): TaskContext {
+  const { taskId, messageId, text, sender, senderId, roomId, channelId, threadId, channelName, domain, priority, mentions, hasBotMention, inActiveThread } = payload;
+  const { attachments, threadContext, metadata, preferredAgent, complexityTier, taskType, sessionId, contextVersion, contextSnapshotId, dispatchedAt } = payload;
+  return {
+    taskId, messageId, text, sender, senderId, roomId, channelId, threadId, channelName, domain, priority, mentions, hasBotMention, inActiveThread,
+    attachments, threadContext, metadata, preferredAgent, complexityTier, taskType, sessionId, contextVersion, contextSnapshotId, dispatchedAt,
+    source: 'dispatch', channel: roomId, history: threadContext, usedSessionContext, attempt, resumed,
+  };
+}
+
 /** What an agent is given besides prompt and context. */
 export interface ExecuteOptions {
   readonly context: TaskContext;

@@ -14,7 +14,7 @@ import { buildPrompt } from './build-prompt.ts';
 import { failureOf, successOf, type ResultFacts } from './make-result.ts';
 import { RunningTask } from './running-task.ts';
 import type { TaskConsumerSettings } from './task-consumer-options.ts';
-import type { ExecuteTask, TaskContext } from './task-context.ts';
+import { contextOf, type ExecuteTask } from './task-context.ts';
 import type { TaskLedger } from './task-ledger.ts';
 import { unreadableResult } from './unreadable-task.ts';
 
@@ -37,10 +37,17 @@ export interface TaskHandlerDependencies {
 
 const settleBackoff = { baseMs: 100, maxMs: 10_000 };
 
-/** What an agent's work on a task came to. */
-type Work = { kind: 'result'; result: TaskResult } | { kind: 'retry'; error: unknown; result: TaskResult } | { kind: 'lost' };
+/** What is left to do with a task that was worked on: recording its outcome, and settling it. */
+export type Settle = () => Promise<void>;
 
-/** Takes one task from its delivery to its outcome. Whatever is only helpful (reactions, heartbeat, channel, session, events) may fail without any harm to task or answer. */
+const nothing: Settle = async () => {};
+const noChunk = () => {};
+
+/**
+ * Takes one task from its delivery to its outcome, in few steps: each promise on the way of every task costs about as much as reading it does.
+ *
+ * Whatever is only helpful (reactions, heartbeat, channel, session, events) may fail without any harm to task or answer.
+ */
 export class TaskHandler {
   readonly #deps: TaskHandlerDependencies;
   readonly #settings: TaskConsumerSettings;
@@ -56,30 +63,27 @@ export class TaskHandler {
    * @returns what is left to do: recording the outcome and settling the task with it. It rejects with what keeps the task from being settled, other than that it is no
    * longer held
    */
-  async handle(delivery: Delivery): Promise<() => Promise<void>> {
+  async handle(delivery: Delivery): Promise<Settle> {
     let payload: TaskPayload;
     try {
       payload = readTaskPayload(delivery.json());
     } catch (error) {
       return () => this.#refuse(delivery, error);
     }
-    const { ledger } = this.#deps;
-    const recorded = ledger?.find(payload.taskId);
+    const recorded = this.#deps.ledger?.find(payload.taskId);
     if (recorded !== undefined) return () => this.#settle(delivery, payload, readTaskResult(JSON.parse(recorded)), recorded);
     if (delivery.isExhausted) return () => this.#giveUp(delivery, payload);
-    const work = await this.#work(delivery, payload);
-    switch (work.kind) {
-      case 'lost':
-        return async () => {};
-      case 'retry':
-        return () => this.#retry(delivery, payload, work.error, work.result);
-      case 'result':
-        return async () => {
-          const written = writeTaskResult(work.result);
-          await ledger?.record(payload.taskId, written);
-          await this.#settle(delivery, payload, work.result, written);
-        };
+    const { contextRuntime } = this.#deps;
+    const session = contextRuntime === undefined || payload.sessionId === null ? undefined : await this.#sessionPrompt(payload, contextRuntime);
+    const task = this.#begin(delivery, payload, session);
+    let thrown: { error: unknown } | undefined;
+    try {
+      await task.run();
+      if (task.cutOff !== undefined) await task.cleanUp();
+    } catch (error) {
+      thrown = { error };
     }
+    return this.#ended(delivery, task, thrown);
   }
 
   /** Tells people of a task that takes a moment. */
@@ -90,57 +94,46 @@ export class TaskHandler {
     this.#tell(events, 'task.started', payload);
   }
 
-  async #work(delivery: Delivery, payload: TaskPayload): Promise<Work> {
+  /** @param session - the prompt that its session makes of it, if there is one */
+  #begin(delivery: Delivery, payload: TaskPayload, session: string | undefined): RunningTask {
     const { clock, heartbeat, execute, careful } = this.#deps;
     const { workingDirectory, cleanupMs } = this.#settings;
-    const { prompt, usedSessionContext } = await this.#promptOf(payload);
-    const fate = { source: 'dispatch' as const, channel: payload.roomId, history: payload.threadContext, usedSessionContext, attempt: delivery.deliveryCount, resumed: delivery.resumed };
-    const context: TaskContext = Object.assign(payload, fate); // it was read for this: a copy would cost as much as reading it
-    const onChunk = careful === undefined || payload.roomId === null ? () => {} : (chunk: StreamChunk) => this.#show(payload, chunk);
+    const prompt = session ?? buildPrompt(payload, { withHistory: true });
+    const context = contextOf(payload, { usedSessionContext: session !== undefined, attempt: delivery.deliveryCount, resumed: delivery.resumed });
+    const onChunk = careful === undefined || payload.roomId === null ? noChunk : (chunk: StreamChunk) => this.#show(payload, chunk);
     const task = new RunningTask({ payload, delivery, prompt, context, execute, workingDirectory, cleanupMs, clock, onChunk });
     // What an attempt that died had shown is no part of this one's answer. One that failed has taken it back itself.
     if (delivery.deliveryCount > delivery.errors.length + 1 && payload.roomId !== null) careful?.discard(payload.roomId, this.#target(payload));
     this.#deps.began(task);
-    this.#guarded(() => heartbeat?.addTask(payload.taskId, `${payload.sender === '' ? payload.senderId : payload.sender}: ${payload.text.slice(0, 80)}`));
-    let thrown: unknown;
-    let hasThrown = false;
-    try {
-      await task.run();
-    } catch (error) {
-      thrown = error;
-      hasThrown = true;
-    } finally {
-      this.#deps.ended(task);
-      this.#guarded(() => heartbeat?.removeTask(payload.taskId));
-    }
-    return this.#workOf(delivery, task, hasThrown ? { error: thrown } : undefined);
+    if (heartbeat !== undefined) this.#guarded(() => heartbeat.addTask(payload.taskId, `${payload.sender === '' ? payload.senderId : payload.sender}: ${payload.text.slice(0, 80)}`));
+    return task;
   }
 
-  #workOf(delivery: Delivery, task: RunningTask, thrown: { error: unknown } | undefined): Work {
+  #ended(delivery: Delivery, task: RunningTask, thrown: { error: unknown } | undefined): Settle {
     const { payload, answer, cutOff } = task;
-    const facts: ResultFacts = { agent: this.#settings.identity, attempts: delivery.deliveryCount, durationMs: this.#deps.clock.monotonic() - task.startedAt };
-    const failed = (error: unknown): Work => ({ kind: 'result', result: failureOf(payload, error, answer, facts) });
-    if (cutOff !== undefined) return cutOff.reason === 'lost' ? { kind: 'lost' } : failed(cutOff.error);
+    const { heartbeat, clock, ended } = this.#deps;
+    ended(task);
+    if (heartbeat !== undefined) this.#guarded(() => heartbeat.removeTask(payload.taskId));
+    const facts: ResultFacts = { agent: this.#settings.identity, attempts: delivery.deliveryCount, durationMs: clock.monotonic() - task.startedAt };
+    const settle = (result: TaskResult): Settle => () => this.#settle(delivery, payload, result);
+    if (cutOff !== undefined) return cutOff.reason === 'lost' ? nothing : settle(failureOf(payload, cutOff.error, answer, facts));
     const error = thrown?.error ?? answer.failure;
     if (error !== undefined) {
       const mayRetry = !CortexError.is(error) || error.retryable;
-      return mayRetry ? { kind: 'retry', error, result: failureOf(payload, error, answer, facts) } : failed(error);
+      const result = failureOf(payload, error, answer, facts);
+      return mayRetry ? () => this.#retry(delivery, payload, error, result) : settle(result);
     }
-    if (answer.text.trim() === '') return failed(new EmptyAnswerError());
-    return { kind: 'result', result: successOf(payload, answer, facts) };
+    return settle(answer.text.trim() === '' ? failureOf(payload, new EmptyAnswerError(), answer, facts) : successOf(payload, answer, facts));
   }
 
-  async #promptOf(payload: TaskPayload): Promise<{ prompt: string; usedSessionContext: boolean }> {
-    const { contextRuntime, logger } = this.#deps;
-    if (contextRuntime !== undefined && payload.sessionId !== null) {
-      try {
-        const prompt = await contextRuntime.buildPrompt(payload, buildPrompt(payload, { withHistory: false }));
-        if (prompt !== undefined) return { prompt, usedSessionContext: true };
-      } catch (error) {
-        logger.warn({ taskId: payload.taskId, error: describeError(error) }, 'the session of a task is not available; the agent answers without it');
-      }
+  /** The prompt that its session makes of a task; undefined when it has none, or it is not available. */
+  async #sessionPrompt(payload: TaskPayload, contextRuntime: ContextRuntime): Promise<string | undefined> {
+    try {
+      return await contextRuntime.buildPrompt(payload, buildPrompt(payload, { withHistory: false }));
+    } catch (error) {
+      this.#deps.logger.warn({ taskId: payload.taskId, error: describeError(error) }, 'the session of a task is not available; the agent answers without it');
+      return undefined;
     }
-    return { prompt: buildPrompt(payload, { withHistory: true }), usedSessionContext: false };
   }
 
   #show(payload: TaskPayload, { kind, data = '', metadata }: StreamChunk): void {
@@ -176,16 +169,25 @@ export class TaskHandler {
     this.#deps.onResult?.(result);
   }
 
-  /** Gives the answer to the channel, then settles the task with its result. */
-  async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult, written: string): Promise<void> {
+  /**
+   * Records the outcome, gives the answer to the channel, then settles the task with its result.
+   *
+   * @param recorded - the result as text, when the ledger has it already
+   */
+  async #settle(delivery: Delivery, payload: TaskPayload, result: TaskResult, recorded?: string): Promise<void> {
     const { ledger } = this.#deps;
+    const written = recorded ?? writeTaskResult(result);
+    if (ledger !== undefined) await (recorded === undefined ? ledger.record(payload.taskId, written) : ledger.recorded(payload.taskId));
     const told = result.status === 'success' && this.#hasListeners ? { ...result, replyDelivered: await this.#reply(payload, result) } : result;
-    const isSettled = await this.#persist(delivery, payload, async () => {
-      await delivery.ack({ publish: this.#followUp(told, told === result ? written : undefined) });
-      return true;
-    });
+    const publish = this.#followUp(told, told === result ? written : undefined);
+    let isSettled = true;
+    try {
+      await delivery.ack({ publish });
+    } catch (error) {
+      isSettled = (await this.#persist(delivery, payload, () => delivery.ack({ publish }).then(() => true), error)) === true;
+    }
     ledger?.settled(payload.taskId);
-    if (isSettled === true) this.#conclude(payload, told);
+    if (isSettled) this.#conclude(payload, told);
   }
 
   get #hasListeners(): boolean {
@@ -229,21 +231,29 @@ export class TaskHandler {
     this.#guarded(() => onResult?.(result));
   }
 
-  /** Repeats what the bus can not take now, for as long as the task is held. @returns undefined when it is no longer this process's */
-  async #persist<T>(delivery: Delivery, payload: TaskPayload | undefined, settle: () => Promise<T>): Promise<T | undefined> {
+  /**
+   * Repeats what the bus can not take now, for as long as the task is held.
+   *
+   * @param failure - of a first attempt that was made already
+   * @returns undefined when it is no longer this process's
+   */
+  async #persist<T>(delivery: Delivery, payload: TaskPayload | undefined, settle: () => Promise<T>, failure?: unknown): Promise<T | undefined> {
     const { clock, random, logger } = this.#deps;
+    let error = failure;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await settle();
-      } catch (error) {
-        if (error instanceof LeaseLostError) {
-          logger.warn({ taskId: payload?.taskId, msgId: delivery.msgId }, 'a task was taken over or taken back before it was settled; what was worked out here is not its outcome');
-          return undefined;
-        }
-        if (!(CortexError.is(error) && error.retryable) || this.#deps.isStopping()) throw error;
-        logger.warn({ taskId: payload?.taskId, error: describeError(error) }, 'a task could not be settled; it is tried again');
-        await sleep(clock, jitteredBackoffMs(attempt, settleBackoff, random));
+        if (error === undefined) return await settle();
+      } catch (problem) {
+        error = problem;
       }
+      if (error instanceof LeaseLostError) {
+        logger.warn({ taskId: payload?.taskId, msgId: delivery.msgId }, 'a task was taken over or taken back before it was settled; what was worked out here is not its outcome');
+        return undefined;
+      }
+      if (!(CortexError.is(error) && error.retryable) || this.#deps.isStopping()) throw error;
+      logger.warn({ taskId: payload?.taskId, error: describeError(error) }, 'a task could not be settled; it is tried again');
+      await sleep(clock, jitteredBackoffMs(attempt, settleBackoff, random));
+      error = undefined;
     }
   }
 

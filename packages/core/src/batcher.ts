@@ -11,6 +11,16 @@ interface Waiting<Item, Result> {
   to: Recipient<Result>;
 }
 
+export interface BatcherOptions<Item> {
+  /** Of one batch. */
+  maxItems: number;
+  /** Of one batch, as `weigh` counts; a single item may be heavier. No limit when left out. */
+  maxWeight?: number;
+  weigh?: (item: Item) => number;
+  /** Batches under way at once. */
+  lanes: number;
+}
+
 /**
  * Collects items that are added while earlier batches are under way, or in one turn of the microtask queue, and hands them over together.
  * A single item at an idle moment goes at once: batching costs no latency.
@@ -25,11 +35,8 @@ export class Batcher<Item, Result> {
   #waiting: Waiting<Item, Result>[] = [];
   #isScheduled = false;
 
-  /**
-   * @param run - gives one result per item, in order, an error for an item that failed; when it rejects, all of its items do
-   * @param lanes - batches under way at once
-   */
-  constructor(run: (items: Item[], lane: number) => Promise<(Result | Error)[]>, options: { maxItems: number; maxWeight?: number; weigh?: (item: Item) => number; lanes: number }) {
+  /** @param run - gives one result per item, in order, an error for an item that failed; when it rejects, all of its items do */
+  constructor(run: (items: Item[], lane: number) => Promise<(Result | Error)[]>, options: BatcherOptions<Item>) {
     this.#run = run;
     this.#maxItems = options.maxItems;
     this.#maxWeight = options.maxWeight ?? Infinity;
