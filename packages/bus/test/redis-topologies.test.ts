@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 
 import { systemClock, systemRandom } from '@cortex-runtime/core/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -9,7 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BusEvent, EventNotice } from '../src/index.ts';
 import { RedisEventBus } from '../src/redis/index.ts';
 import { freePort } from '../src/testing/servers/index.ts';
-import { freshPrefix, openBus, ownServer, proxyTo, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
+import { freshPrefix, openBus, ownServer, proxyTo, rawClient, redisUrl, take, takeTexts, until } from './open-redis-bus.ts';
 
 function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'bus-'));
@@ -145,5 +146,54 @@ describe.skipIf(redisUrl === '')('events over a connection that breaks', { timeo
     proxy.fault = 'none';
     await until(() => expect(seen.map(({ data }) => data)).toEqual([1, 3]));
     expect(notices.map(({ type }) => type)).toContain('events.gap');
+  });
+});
+
+describe.skipIf(redisUrl === '')('with other ways to reach Redis', { timeout: 60_000 }, () => {
+  it('speaks to a cluster: the keys of a stream share a slot, streams do not', async () => {
+    const server = await ownServer({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] });
+    const client = server.client();
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await until(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    const bus = openBus({ cluster: { nodes: [{ host: '127.0.0.1', port: server.port }] }, retryBackoffBaseMs: 5 });
+    const subscription = bus.subscribe(['one', 'two', 'three'], { maxInFlight: 3 });
+    for (const stream of ['one', 'two', 'three']) await bus.publish(stream, stream, { dedupId: 'k' });
+    const deliveries = [await take(subscription), await take(subscription), await take(subscription)];
+    expect(deliveries.map((delivery) => delivery.text()).toSorted()).toEqual(['one', 'three', 'two']);
+    const [first, second, third] = deliveries;
+    await first?.nack('again');
+    await second?.deadLetter('never');
+    await third?.ack();
+    const again = await take(subscription);
+    expect(again).toMatchObject({ msgId: first?.msgId, deliveryCount: 2 });
+    await again.ack();
+    expect(await bus.deadLetters(second?.stream ?? '')).toHaveLength(1);
+    // The result is on another slot: it is written first, once.
+    await bus.publish('one', 'more');
+    await (await take(subscription)).ack({ publish: { stream: 'results', payload: 'done' } });
+    expect((await bus.inspect('results')).length).toBe(1);
+    const last = await bus.publish('two', 'unwanted');
+    expect(await bus.revoke('two', last, { publish: { stream: 'results', payload: 'cancelled' } })).toBe(true);
+    expect((await bus.inspect('results')).length).toBe(2);
+  });
+
+  it('authenticates with a username and password, and says who is refused', async () => {
+    const server = await ownServer();
+    await server.client().acl('SETUSER', 'forge', 'on', '>secret', '~*', '&*', '+@all');
+    const place = { host: '127.0.0.1', port: server.port, operationTimeoutMs: 1_000 };
+    await server.client().acl('SETUSER', 'default', 'off');
+    await openBus({ ...place, username: 'forge', password: 'secret' }).publish('s', 'x');
+    const refusal = await openBus({ ...place, username: 'forge', password: 'canary-password' }).publish('s', 'canary-text').catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'BUS_ERROR', message: expect.stringMatching(/^publish to s: .*(WRONGPASS|NOAUTH).*check user name and password/) });
+    expect(inspect(refusal, { depth: Infinity, showHidden: true }), 'neither the password nor a payload is in the error').not.toContain('canary');
+  });
+
+  it('uses a unix socket and a database of its own', async () => {
+    const server = await ownServer();
+    const path = `${server.directory}/redis.sock`;
+    await server.restart(['--unixsocket', path]);
+    await openBus({ url: `unix://${path}`, db: 3 }).publish('s', 'x');
+    const client = rawClient(`${server.url}/3`);
+    expect(await client.xlen('cortex:s')).toBe(1);
   });
 });
