@@ -27,7 +27,10 @@ export interface LoadedMesh {
   readonly streamPrefix: string;
   /** Types of what all its buses have noticed. */
   notices(): Set<BusNotice['type']>;
-  /** Hands in `count` tasks, `atOnce` at a time, each again when it was refused; `strike` happens when `at` of them have been accepted, with the rest going on. Resolves when all have been handed in, and the strike is over. */
+  /**
+   * Hands in `count` tasks, `atOnce` at a time, each again when it was refused; `strike` happens when `at` of them have been accepted, with the rest going on, and more, less
+   * quickly, for as long as it lasts. Resolves when all have been handed in, and the strike is over.
+   */
   load(options: { count: number; atOnce: number; at: number; strike: () => Promise<void> }): Promise<void>;
   /** Resolves when every task was accepted, and has an outcome that the submitter was told; the history check passes, and nothing is left. */
   everyTaskIsDone(redis: Redis, timeoutMs?: number): Promise<void>;
@@ -64,12 +67,18 @@ export async function openLoadedMesh({ submitter, workers, workMs = 0, config, h
     async load({ count, atOnce, at, strike }) {
       let next = 0;
       let struck: Promise<void> | undefined;
+      let isStriking = false;
+      const strikeOnce = async () => {
+        isStriking = true;
+        await strike().finally(() => (isStriking = false));
+      };
       const submitEach = async () => {
-        while (next < count) {
+        while (next < count || isStriking) {
+          if (next >= count) await sleep(clock, 20);
           const taskId = `t${next}`;
           next += 1;
           while ((await history.submit(client, { taskId, messageId: taskId, text: taskId, domain: 'eng' })) === undefined) await sleep(clock, 20);
-          if (history.accepted.size > at) struck ??= strike();
+          if (history.accepted.size > at) struck ??= strikeOnce();
         }
       };
       await Promise.all(Array.from({ length: atOnce }, submitEach));
