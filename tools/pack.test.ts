@@ -30,7 +30,7 @@ beforeAll(async () => {
   for (const { name, filename } of packedFiles(JSON.parse(stdout))) tarballs.set(name, join(base, filename));
 });
 
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+afterAll(() => rmSync(base, { recursive: true, force: true, maxRetries: 5 }));
 
 /** npm 10 and 11.0 print a list; later npm 11 prints a record by package name. */
 function packedFiles(report: unknown): { name: string; filename: string }[] {
@@ -180,7 +180,7 @@ describe('each package, installed alone from its tarball', () => {
     await followReadme(folder, readme, { CORTEX_REDIS_URL: inject('redisUrl') });
     const programs = readdirSync(folder).filter((file) => /^readme-\d+\.ts$/.test(file));
     if (programs.length > 0) expect(await typeErrors(folder, [], 'tsc', ['--module', 'nodenext', ...programs]), 'the types of what the README shows').toEqual([]);
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 });
 
@@ -191,7 +191,7 @@ describe('all packages together', () => {
     const usable = Object.keys(imported).filter((specifier) => imported[specifier] === 'ok');
     expect(usable.length).toBeGreaterThan(published.length);
     for (const compiler of ['tsc', 'tsc6']) expect(await typeErrors(folder, usable, compiler, ['--module', 'esnext', '--moduleResolution', 'bundler'])).toEqual([]);
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 });
 

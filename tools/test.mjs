@@ -66,7 +66,7 @@ const folderOf = (project) =>
 requireNode();
 installIfNeeded();
 installSystemTools();
-for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursive: true, force: true });
+for (const folder of tested()) rmSync(join(root, folder, '.reports'), { recursive: true, force: true, maxRetries: 5 });
 
 const checks = [
   ['types of the tools', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],

@@ -58,6 +58,6 @@ export async function setup({ provide }: TestProject): Promise<(() => Promise<vo
   return async () => {
     server.kill('SIGTERM');
     await exited;
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
 }

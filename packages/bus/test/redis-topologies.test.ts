@@ -14,7 +14,7 @@ import { freshPrefix, openBus, ownServer, proxyTo, rawClient, redisUrl, take, ta
 
 function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'bus-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 

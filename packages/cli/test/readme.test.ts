@@ -29,7 +29,7 @@ function clone() {
     });
   onTestFinished(async () => {
     await shell('npx cortex stop || true');
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   });
   return { directory, shell };
 }

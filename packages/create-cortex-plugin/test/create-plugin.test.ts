@@ -18,7 +18,7 @@ const command = join(import.meta.dirname, '../bin/create-cortex-plugin.mjs');
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'create-cortex-plugin-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  onTestFinished(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 

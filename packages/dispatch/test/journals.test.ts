@@ -128,7 +128,7 @@ describe('the ledger of an agent', () => {
 
   it('keeps what an agent says that prints for ever, as far as the journal can take it', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cortex-ledger-'));
-    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
     const journal = await FileJournal.open({ disk: nodeDisk, clock, createId, lock: soleOwnerLock() }, { directory });
     onTestFinished(() => journal.close());
     const open = buses.memory();

@@ -14,7 +14,7 @@ export async function bundleChild(file: string): Promise<{ path: string; remove:
   const folder = await mkdtemp(join(cache, 'journal-child-'));
   const path = join(folder, 'child.mjs');
   await build({ entryPoints: [join(import.meta.dirname, 'children', file)], outfile: path, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@cortex-runtime/source'], external: ['zod', 'uuidv7'] });
-  return { path, remove: () => rm(folder, { recursive: true, force: true }) };
+  return { path, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
 export interface Child {

@@ -13,7 +13,7 @@ import { loadManifest } from './load-manifest.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cortex-agents-'));
-  return () => rm(folder, { recursive: true, force: true });
+  return () => rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 const write = (name: string, text: string | Uint8Array) => writeFile(join(folder, name), text);
 const deps = { disk: nodeDisk, environment: {} };

@@ -37,7 +37,7 @@ describe('saveManifest', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cortex-manifest-'));
-    return () => rm(folder, { recursive: true, force: true });
+    return () => rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
   const deps = { disk: nodeDisk };
   const path = () => join(folder, 'shop.agent');

@@ -16,7 +16,7 @@ const createId = idGenerator({ clock, random: systemRandom });
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'cortex-memory-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  onTestFinished(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 

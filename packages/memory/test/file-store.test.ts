@@ -14,7 +14,7 @@ import { describeMemoryProviderContract, describeMemoryStoreContract } from '../
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'cortex-memory-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  onTestFinished(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 
@@ -190,7 +190,7 @@ describe('FileMemoryStore never leaves its root', () => {
   const outsideOf = async (root: string) => {
     const outside = `${root}-evil`; // a prefix of the path is not the path
     await mkdir(outside);
-    onTestFinished(() => rm(outside, { recursive: true, force: true }));
+    onTestFinished(() => rm(outside, { recursive: true, force: true, maxRetries: 5 }));
     await writeFile(join(outside, 'anna.md'), 'secret');
     return outside;
   };

@@ -47,7 +47,7 @@ beforeAll(async () => {
   clerkProgram = await bundleSource('packages/plugins/test/clerk-program.ts');
 }, 120_000);
 
-afterAll(() => rm(base, { recursive: true, force: true }));
+afterAll(() => rm(base, { recursive: true, force: true, maxRetries: 5 }));
 
 async function service(): Promise<CalendarService> {
   const started = await startCalendarService({ apiKey });

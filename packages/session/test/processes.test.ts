@@ -37,7 +37,7 @@ function write(location: string, scope: string, writer: string, turns: number, k
 describe.each([
   ['files', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cortex-session-'));
-    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
     return directory;
   }],
   ['Redis', async () => inject('redisUrl')],

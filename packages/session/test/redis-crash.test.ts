@@ -40,7 +40,7 @@ async function redisServer(...settings: string[]) {
     });
   onTestFinished(async () => {
     await kill();
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   });
   start();
   const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null });

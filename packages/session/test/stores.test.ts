@@ -51,7 +51,7 @@ const fresh = () => newSession(key, { sessionId: createId(), now: 1 });
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'cortex-session-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  onTestFinished(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 

@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'cortex-programs-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  onTestFinished(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
   return made;
 }
 

@@ -22,11 +22,11 @@ beforeAll(async () => {
   script = join(folder, 'append-entries.mjs');
   await build({ entryPoints: [join(import.meta.dirname, 'children/append-entries.ts')], outfile: script, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@cortex-runtime/source'], external: ['zod', 'uuidv7'] });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cortex-faults-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 

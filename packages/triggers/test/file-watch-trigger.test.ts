@@ -20,7 +20,7 @@ interface Watch {
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'file-watch-'));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 

@@ -15,7 +15,7 @@ describe('nodeDisk', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cortex-disk-'));
-    return () => rm(folder, { recursive: true, force: true });
+    return () => rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
   const write = async (name: string, text: string) => {

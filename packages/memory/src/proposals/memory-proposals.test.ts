@@ -21,7 +21,7 @@ const moon: MemoryProposal = { category: 'facts', name: 'moon', mode: 'create', 
 
 async function fileStore(): Promise<ProposalStore> {
   const root = await mkdtemp(join(tmpdir(), 'cortex-proposals-'));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
   return new FileProposalStore({ folder: await nodeRootedFolder(root) });
 }
 

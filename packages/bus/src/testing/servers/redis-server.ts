@@ -109,7 +109,7 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
     async stop() {
       for (const client of clients) client.disconnect();
       await kill('SIGKILL');
-      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
