@@ -116,6 +116,7 @@ export class TaskLedger {
 
   /** Writes what is held back, and a checkpoint. */
   async close(): Promise<void> {
+    await Promise.allSettled([...this.#kept.values()].map(({ recorded }) => recorded));
     this.#note();
     await this.#log.settled();
     await this.#log.checkpoint();
