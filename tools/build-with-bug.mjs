@@ -8,18 +8,24 @@ import { join } from 'node:path';
 import { root } from './install.mjs';
 import { npmPackagesAreExternal } from './source-bundle.mjs';
 
-/**
- * @param bug - `{ name, file, replace: [[from, to]…] }`
- * @returns the directory with the bundle of `entry`, and what removes it again
- */
-export async function buildWithBug(entry, { name, file, replace }) {
-  const { build } = await import('esbuild');
-  const path = join(root, file);
-  let contents = readFileSync(path, 'utf8');
+/** The source of a file with a bug in it. @param bug - `{ name, file, replace: [[from, to]…] }` */
+export function sourceWithBug({ name, file, replace }) {
+  let contents = readFileSync(join(root, file), 'utf8');
   for (const [from, to] of replace) {
     if (contents.split(from).length !== 2) throw new Error(`the mutant "${name}" does not fit ${file} any more: ${JSON.stringify(from)} must be there once`);
     contents = contents.replace(from, () => to);
   }
+  return contents;
+}
+
+/**
+ * @param bug - as above
+ * @returns the directory with the bundle of `entry`, and what removes it again
+ */
+export async function buildWithBug(entry, bug) {
+  const { build } = await import('esbuild');
+  const path = join(root, bug.file);
+  const contents = sourceWithBug(bug);
   const directory = join(root, 'node_modules/.cache/cortex', `mutant-${process.pid}`);
   mkdirSync(directory, { recursive: true });
   await build({

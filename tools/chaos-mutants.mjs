@@ -9,12 +9,13 @@ const effects = 'packages/journal/src/effects/effect-log.ts';
 const engine = 'packages/agent-process/src/process/process-engine.ts';
 const worker = 'packages/agent-process/src/mailbox/mailbox-worker.ts';
 
-const mutants = [
+/** The bugs, in the order in which they are tried. */
+export const mutants = [
   { name: 'a delivery that comes again is taken again', file: engine, replace: [['if (knowsEvent(mailbox, event.eventId)) {', 'if (event.eventId === name) {']] },
   { name: 'an event is acknowledged before it is recorded', file: engine, replace: [['await record.write([{ entryType: \'trigger_event\'', 'await Promise.resolve();\n      if (event.eventId.length % 2 === 0) return \'accepted\';\n      await record.write([{ entryType: \'trigger_event\'']] },
-  { name: 'an unknown effect is repeated unasked', file: effects, replace: [["if (effect.onUnknown === 'retry') return this.#execute(effect, known.attempt + 1, execute);", 'if (known.attempt > 0) return this.#execute(effect, known.attempt + 1, execute);']] },
-  { name: 'a recorded outcome is not served', file: effects, replace: [["return { result: resultOf(effect, known), from: 'journal' };", 'return this.#execute(effect, known.attempt + 1, execute);']] },
-  { name: 'every attempt has a key of its own', file: effects, replace: [['result = await execute({ attempt, idempotencyKey: effect.idempotencyKey ?? effect.effectId });', 'result = await execute({ attempt, idempotencyKey: `${effect.effectId}/${attempt}` });']] },
+  { name: 'an unknown effect is repeated unasked', file: effects, replace: [["if (effect.onUnknown === 'retry') return this.#execute(effect, known, execute);", 'if (known.attempt > 0) return this.#execute(effect, known, execute);']] },
+  { name: 'a recorded outcome is not served', file: effects, replace: [["return { result: resultOf(effect, known), from: 'journal' };", 'return this.#execute(effect, known, execute);']] },
+  { name: 'every attempt has a key of its own', file: effects, replace: [['return await execute(attempt);', 'return await execute({ ...attempt, idempotencyKey: `${attempt.idempotencyKey}/${attempt.attempt}` });']] },
   { name: 'an interrupted run begins as a new one', file: worker, replace: [['const runId = pending.run_id ?? createId();', 'const runId = createId();']] },
   { name: 'an interrupted run is given up in silence', file: worker, replace: [["if (pending.state === 'running' && pending.run_id !== null && this.#ports.isParked(pending.run_id)) free -= 1;", "if (pending.state === 'running') free -= 0;"]] },
   { name: 'a result is recorded twice', file: worker, replace: [['await this.#ports.record([resultEntry(pending, runId, invocation, outcome, Math.round(clock.monotonic() - startedAt))]).durable;', 'for (let twice = 0; twice < 2; twice += 1) await this.#ports.record([resultEntry(pending, runId, invocation, outcome, 0)]).durable;']] },
@@ -24,7 +25,6 @@ const mutants = [
   { name: 'an outcome is lost when the process ends', file: effects, replace: [['await this.#log.record([outcomeEntry(effect, { result }, more)]).durable;\n    return', 'void more;\n    return']] },
 ];
 
-/** The bugs, in the order in which they are tried. */
 export const mutantNames = mutants.map(({ name }) => name);
 
 /** Builds the CLI with one bug. @returns the command that runs it, and what removes it again */

@@ -6,18 +6,15 @@ import { buildWithBug } from './build-with-bug.mjs';
 
 const scripts = 'packages/bus/src/redis/scripts';
 const settlements = 'packages/bus/src/redis/redis-settlements.ts';
-const together = 'if (this.#deps.settings.cluster === undefined) return this.#completions.add(delivery, followUp);';
+const together = 'return this.#deps.settings.cluster === undefined ? this.#completions.add(delivery, followUp) : this.#completeInTurn(delivery, followUp);';
 
-const mutants = [
-  { name: 'a task is acknowledged before its outcome is written', file: settlements, replace: [[together, `if (this.#deps.settings.cluster === undefined) {
-      const isOurs = await this.#ack(delivery);
+/** The bugs, in the order in which they are tried; `isForgetful`: to be tried on a server that loses writes; `kinds`: with the faults that bring it out. */
+export const meshMutants = [
+  { name: 'a task is acknowledged before its outcome is written', file: settlements, replace: [[together, `return this.#ack(delivery).then(async (isOurs) => {
       if (isOurs) await this.#deps.publisher.publish(followUp.stream, followUp.payload, followUp);
       return isOurs;
-    }`]] },
-  { name: 'an outcome is written before its task is acknowledged', file: settlements, replace: [[together, `if (this.#deps.settings.cluster === undefined) {
-      await this.#deps.publisher.publish(followUp.stream, followUp.payload, followUp);
-      return this.#ack(delivery);
-    }`]] },
+    });`]] },
+  { name: 'an outcome is written before its task is acknowledged', file: settlements, replace: [[together, 'return this.#deps.publisher.publish(followUp.stream, followUp.payload, followUp).then(() => this.#ack(delivery));']] },
   { name: 'who has lost a task records its outcome all the same', kinds: ['pause-worker'], file: `${scripts}/complete.lua.ts`, replace: [['if held[id] ~= count then', 'if false then']] },
   { name: 'streams are trimmed by their length', file: `${scripts}/room.lua.ts`, replace: [["redis.call('XTRIM', stream, 'MINID', '~', floor, 'LIMIT', length - maxLength)", "redis.call('XTRIM', stream, 'MAXLEN', maxLength)"]] },
   { name: 'a group begins at the end of its stream', file: 'packages/bus/src/redis/redis-consumer.ts', replace: [["start: '0' | '$' = '0'", "start: '0' | '$' = '$'"]] },
@@ -37,11 +34,8 @@ const mutants = [
   ] },
 ];
 
-/** The bugs, in the order in which they are tried; `isForgetful`: to be tried on a server that loses writes; `kinds`: with the faults that bring it out. */
-export const meshMutants = mutants.map(({ name, isForgetful = false, kinds }) => ({ name, isForgetful, kinds }));
-
 /** Builds the processes of the mesh with one bug. @returns the module that they are started from, and what removes it again */
 export async function buildMeshMutant(name) {
-  const { directory, remove } = await buildWithBug('packages/testing/src/mesh-chaos/index.ts', mutants.find((mutant) => mutant.name === name));
+  const { directory, remove } = await buildWithBug('packages/testing/src/mesh-chaos/index.ts', meshMutants.find((mutant) => mutant.name === name));
   return { programModule: join(directory, 'index.js'), remove };
 }

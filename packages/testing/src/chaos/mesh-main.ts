@@ -40,9 +40,9 @@ export async function main(argv: readonly string[], paths: { programModule: stri
 export interface MeshMutant {
   name: string;
   /** To be tried on a server that loses writes. */
-  isForgetful: boolean;
+  isForgetful?: boolean;
   /** The faults that bring it out; all of them when left out. */
-  kinds: readonly MeshFaultKind[] | undefined;
+  kinds?: readonly MeshFaultKind[];
 }
 
 /** The processes of a mesh with a bug, built for one run. */
@@ -50,13 +50,13 @@ export type BuildMeshMutant = (name: string) => Promise<{ programModule: string;
 
 /** `npm run chaos -- --mesh --mutants`: each hand-made bug must be found, and nothing where there is none. @returns the exit code: 1 when one lived */
 export async function mainMutants(mutants: readonly MeshMutant[], build: BuildMeshMutant, paths: { programModule: string }): Promise<number> {
-  const rulesFor = async (programModule: string, { isForgetful, kinds }: Omit<MeshMutant, 'name'>) => {
+  const rulesFor = async (programModule: string, { isForgetful = false, kinds }: Omit<MeshMutant, 'name'>) => {
     const durability = isForgetful ? 'standard' : 'strict';
     const report = await meshChaos({ programModule, tasks: 1_600, faults: isForgetful && kinds !== undefined ? 10 : 40, seed: 7, drainMs: 15_000, durability, ...(kinds === undefined ? {} : { kinds: [...kinds] }) });
     return { rules: [...new Set(report.findings.map(({ rule }) => rule))].join(', '), findings: report.findings };
   };
   for (const isForgetful of [false, true]) {
-    const { rules, findings } = await rulesFor(paths.programModule, { isForgetful, kinds: undefined });
+    const { rules, findings } = await rulesFor(paths.programModule, { isForgetful });
     console.log(`${rules === '' ? '✓ nothing' : '✗ something'} found without a bug${isForgetful ? ', on a server that loses writes' : ''}${rules === '' ? '' : `: ${rules}`}`);
     for (const { rule, message } of findings.slice(0, 20)) console.log(`  ${rule}: ${message}`);
     if (rules !== '') return 1;
