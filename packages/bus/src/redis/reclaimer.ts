@@ -50,6 +50,8 @@ export class Reclaimer {
   readonly #consumer: string;
   readonly #owed = new Map<string, Owed>();
   readonly #running = new Set<string>();
+  /** Of those: what was asked for again meanwhile. What has come since may be behind the page that is being looked at. */
+  readonly #askedAgain = new Set<string>();
   /** A claim is under way that may bring a suspect. */
   #asksForSuspect = false;
 
@@ -80,14 +82,21 @@ export class Reclaimer {
     const route = `${consumer} ${group} ${stream}`;
     if (this.#running.has(route)) {
       this.owe(stream, group, { ...reclaim, isSuspects: false });
+      this.#askedAgain.add(route);
       return;
     }
     this.#running.add(route);
     try {
-      this.#owed.delete(`${group} ${stream}`);
-      await this.#takePages(reclaim);
+      let next = reclaim;
+      do {
+        this.#askedAgain.delete(route);
+        this.#owed.delete(`${group} ${stream}`);
+        await this.#takePages(next);
+        next = { ...reclaim, ...this.owed(stream, group) };
+      } while (this.#askedAgain.has(route));
     } finally {
       this.#running.delete(route);
+      this.#askedAgain.delete(route);
     }
   }
 

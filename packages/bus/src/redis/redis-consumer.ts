@@ -66,6 +66,9 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     this.#filter = new EntryFilter(deps, { isLeased: true });
     this.#singleReads = new SingleReads({ ...deps, reclaimer: this.#reclaimer, host: this });
     this.#returnedWork = new ReturnedWork(deps, busId, {
+      listens: () => {
+        for (const { stream, group } of this.routes()) void this.#reclaimReturned(stream, group);
+      },
       look: (stream, group) => this.#reclaimReturned(stream, group),
       revoked: (stream, msgId) => this.revoked(stream, msgId),
     });

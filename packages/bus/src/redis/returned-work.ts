@@ -15,6 +15,8 @@ export interface ReturnedWorkDependencies {
 
 /** Who is told. */
 export interface ReturnedWorkHost {
+  /** From now on it is told; before, it may have missed something. */
+  listens(): void;
   look(stream: string, group: string): Promise<void>;
   revoked(stream: string, msgId: string): void;
 }
@@ -26,8 +28,8 @@ const revokedWord = '~revoked';
 const afterOthersMs = 100;
 
 /**
- * Tells other processes that work was given back or revoked, and hears of theirs, so that it is taken up or left off at once and not at the next sweep. Only a hint: a lost one costs
- * time, no work.
+ * Tells other processes that work was given back or revoked, and hears of theirs, so that it is taken up or left off at once and not when the stream is looked
+ * through for abandoned work. Only a hint: a lost one costs time, no work.
  */
 export class ReturnedWork {
   readonly #deps: ReturnedWorkDependencies;
@@ -49,7 +51,7 @@ export class ReturnedWork {
   /** For who does not want it. */
   tellOthers(stream: string, group: string): void {
     const { commands, names } = this.#deps;
-    void commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`]).catch(() => {});
+    void commands.persist('tell that work was given back', () => commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`])).catch(() => {});
   }
 
   announceRevoked(stream: string, msgId: string): void {
@@ -77,6 +79,7 @@ export class ReturnedWork {
           else void this.#host.look(stream, group);
         });
         await client.subscribe(names.returned);
+        this.#host.listens();
         await closed;
       } catch (error) {
         logger.debug({ error: describeError(error) }, 'listening for returned work failed; it is tried again');
