@@ -146,6 +146,62 @@ describe.skipIf(redisUrl === '')('work that was given back for later', { timeout
   });
 });
 
+describe.skipIf(redisUrl === '')('work that was given back, when nobody looks around for long', { timeout: 20_000 }, () => {
+  const timing = { leaseMs: 30_000, claimIdleMs: 600_000, sweepMs: 30_000 };
+
+  it('goes to who could not hear of it when it was', async () => {
+    const server = await ownServer();
+    const config = { url: server.url, streamPrefix: freshPrefix(), ...timing };
+    const [one, two] = [openBus(config, 'one'), openBus(config, 'two')];
+    await one.publish('s', 'work');
+    const leaving = one.subscribe('s', { group: 'g' });
+    await take(leaving);
+    const other = two.subscribe('s', { group: 'g', maxInFlight: 2 });
+    await two.publish('s', 'next');
+    expect((await take(other)).text()).toBe('next');
+    const raw = server.client();
+    const listening = async () => Number((await raw.call('PUBSUB', 'NUMSUB', `${config.streamPrefix}:bus:returned`) as unknown[])[1]);
+    await until(async () => expect(await listening()).toBe(2));
+    await raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await leaving.stop({ drainMs: 0 });
+    await one.close();
+    expect(await listening()).toBe(0);
+    expect((await take(other)).text()).toBe('work');
+  });
+
+  it('comes to others when it is due, though who put it off has closed its bus', async () => {
+    const config = { url: redisUrl, streamPrefix: freshPrefix(), ...timing };
+    const [one, two] = [openBus(config, 'one'), openBus(config, 'two')];
+    await one.publish('s', 'failed');
+    const leaving = one.subscribe('s', { group: 'g' });
+    const delivery = await take(leaving);
+    const other = two.subscribe('s', { group: 'g', maxInFlight: 2 });
+    await two.publish('s', 'next');
+    expect((await take(other)).text()).toBe('next');
+    await delivery.nack('not now', { delayMs: 1_500 });
+    await one.close();
+    expect(await take(other)).toMatchObject({ deliveryCount: 2, errors: ['not now'] });
+  });
+
+  it('comes to others when it is due, though who put it off has died before', async () => {
+    const server = await ownServer();
+    const proxy = await proxyTo(server);
+    const config = { streamPrefix: freshPrefix(), ...timing, leaseMs: 600, sweepMs: 200 };
+    const [one, two] = [openBus({ url: `redis://127.0.0.1:${proxy.port}`, ...config }, 'one'), openBus({ url: server.url, ...config }, 'two')];
+    await one.publish('s', 'failed');
+    const dying = one.subscribe('s', { group: 'g' });
+    const delivery = await take(dying);
+    const other = two.subscribe('s', { group: 'g', maxInFlight: 2 });
+    await two.publish('s', 'next');
+    expect((await take(other)).text()).toBe('next');
+    await delivery.nack('not now', { delayMs: 4_000 });
+    proxy.fault = 'half-open'; // as good as dead
+    expect(await take(other)).toMatchObject({ deliveryCount: 2, errors: ['not now'] });
+    proxy.fault = 'none';
+    proxy.reset();
+  });
+});
+
 describe.skipIf(redisUrl === '')('work that finds no place when it is due', { timeout: 10_000 }, () => {
   // It was looked for again on the first stream only.
   it('is taken as soon as there is one, whichever of the streams it is on', async () => {

@@ -8,7 +8,7 @@ it('looks again when it was asked to while it looked', async () => {
   const names = { stream: String, errors: String, deadLetters: String };
   const reclaimer = new Reclaimer({ settings: { maxRetries: 3 }, names, commands: { script }, notify: () => {} } as unknown as ReclaimerDependencies, 'me');
   const reclaim = (dead: string[]): Reclaim => ({ stream: 's', group: 'g', dead, live: ['me'], idle: false, room: () => 10, take: () => {} });
-  const nothing = [[], [], [], 0, 0];
+  const nothing = [[], [], [], 0, 0, -1];
   const first = reclaimer.reclaim(reclaim(['dead-1']));
   await reclaimer.reclaim(reclaim(['dead-2']));
   await reclaimer.reclaim(reclaim([]));

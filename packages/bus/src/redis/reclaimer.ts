@@ -26,6 +26,8 @@ export interface Reclaim {
   /** Messages that can be taken now. */
   room(): number;
   take(entry: Entry, deliveryCount: number, history: DeliveryHistory): void;
+  /** Something waits to be due, in so many ms; who has parked it may not be there any more then. */
+  parked?(dueInMs: number): void;
   /** Whether what has used up its deliveries is taken, and not buried. */
   takesExhausted?: boolean;
   /** Whether a suspect is held: no other is taken then. */
@@ -100,7 +102,7 @@ export class Reclaimer {
     }
   }
 
-  async #takePages({ stream, group, dead, live, idle, room, take, takesExhausted = false, holdsSuspect = () => false, consumer = this.#consumer }: Reclaim): Promise<void> {
+  async #takePages({ stream, group, dead, live, idle, room, take, parked = () => {}, takesExhausted = false, holdsSuspect = () => false, consumer = this.#consumer }: Reclaim): Promise<void> {
     const { settings, names, commands, notify } = this.#deps;
     const keys = [names.stream(stream), names.errors(stream), names.deadLetters(stream)];
     for (;;) {
@@ -123,12 +125,13 @@ export class Reclaimer {
         if (mayTakeSuspect) this.#asksForSuspect = false; // what it has brought is handed over in this turn
       }
       if (!Array.isArray(reply)) return;
-      const [taken, lost, buried, more, heldBack] = reply as [[Reply, number, Reply, Buffer, number, number][], Buffer[], Buffer[], number, number];
+      const [taken, lost, buried, more, heldBack, dueInMs] = reply as [[Reply, number, Reply, Buffer, number, number][], Buffer[], Buffer[], number, number, number];
       for (const [id, count, fields, errors, isExhausted, isSuspect] of taken) {
         const entry = decodeEntry(id, fields);
         const told = errors.toString();
         if (entry !== undefined) take(entry, count, { errors: told === '' ? [] : (JSON.parse(told) as string[]), isExhausted: isExhausted === 1, isSuspect: isSuspect === 1 });
       }
+      if (dueInMs >= 0) parked(dueInMs);
       if (lost.length > 0) notify({ type: 'bus.lost', stream, group, msgIds: lost.map(String) });
       for (const msgId of buried) notify({ type: 'bus.dead_lettered', stream, group, msgId: String(msgId), error: 'its consumers stopped without settling it' });
       if (heldBack === 1 && consumer === this.#consumer) this.owe(stream, group, { dead, idle, isSuspects: true });

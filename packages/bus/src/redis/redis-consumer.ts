@@ -1,13 +1,15 @@
-import { describeError, type Clock, type Logger, type Random, type Timer } from '@cortex-runtime/core';
+import { describeError, type Clock, type Logger, type Random } from '@cortex-runtime/core';
 
 import type { BusSettings } from '../config/index.ts';
 import { HeldDelivery, type DeliveryHistory } from '../held-delivery.ts';
 import type { HeldSubscription, SubscriptionHost } from '../held-subscription.ts';
 import type { BusNotice, GroupMessage } from '../message-bus.ts';
 import type { ConnectionPool } from './connection-pool.ts';
+import { DelayedWork } from './delayed-work.ts';
 import { decodeEntry, type Entry } from './entry-codec.ts';
 import { EntryFilter } from './entry-filter.ts';
 import { GroupReader, type ReaderHost } from './group-reader.ts';
+import { ParkedWork } from './parked-work.ts';
 import { Reclaimer, type Reclaim } from './reclaimer.ts';
 import { asBusError, type RedisConnection, type Reply } from './redis-connection.ts';
 import { followUpsOfMs, parkedDueMs, parkingConsumer, type RedisNames } from './redis-names.ts';
@@ -49,7 +51,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   readonly #filter: EntryFilter;
   readonly #singleReads: SingleReads;
   readonly #returnedWork: ReturnedWork;
-  readonly #timers = new Set<Timer>();
+  readonly #delayed: DelayedWork;
+  readonly #parkedWork: ParkedWork;
   /** Streams on which a reply was lost, and when the last one was, monotonic. */
   readonly #suspect = new Map<string, number>();
   #started: Promise<void> | undefined;
@@ -65,6 +68,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     this.#reclaimer = new Reclaimer(deps, name);
     this.#filter = new EntryFilter(deps, { isLeased: true });
     this.#singleReads = new SingleReads({ ...deps, reclaimer: this.#reclaimer, host: this });
+    this.#delayed = new DelayedWork(deps);
+    this.#parkedWork = new ParkedWork({ clock: deps.clock, delayed: this.#delayed, longestMs: deps.settings.claimIdleMs }, {
+      hasRoom: (stream, group) => this.#room(stream, group) > 0,
+      look: (stream, group) => this.#reclaimReturned(stream, group),
+      tellOthers: (stream, group) => this.#returnedWork.tellOthers(stream, group),
+    });
     this.#returnedWork = new ReturnedWork(deps, busId, {
       listens: () => {
         for (const { stream, group } of this.routes()) void this.#reclaimReturned(stream, group);
@@ -107,8 +116,9 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   async close(): Promise<void> {
     await this.#started?.catch(() => {});
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop({ drainMs: 0 })));
+    await Promise.all(this.#parkedWork.left.map(({ stream, group }) => this.#returnedWork.tellBeforeTheEnd(stream, group)));
     await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
-    for (const timer of this.#timers) timer.cancel();
+    this.#delayed.cancel();
     await this.#sweeper.stop();
   }
 
@@ -178,7 +188,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       const key = `${group} ${stream}`;
       const isLookedFor = this.#suspect.has(key);
       this.#suspect.set(key, this.#deps.clock.monotonic());
-      if (!isLookedFor) this.#later(this.#deps.settings.leaseMs, () => this.#lookForLost(stream, group));
+      if (!isLookedFor) this.#delayed.later(this.#deps.settings.leaseMs, () => this.#lookForLost(stream, group));
     }
   }
 
@@ -187,12 +197,12 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     const key = `${group} ${stream}`;
     if (this.#readers.get(this.#readerKey(stream, group))?.isReadingFor(settings.leaseMs) === true) {
       // A slow reply may still bring what would be taken for lost, and then given out twice under one count.
-      this.#later(settings.leaseMs / 5, () => this.#lookForLost(stream, group));
+      this.#delayed.later(settings.leaseMs / 5, () => this.#lookForLost(stream, group));
       return;
     }
     const ageMs = clock.monotonic() - (this.#suspect.get(key) ?? 0);
     // Another reply was lost in the meantime: what came with it is too young for this look.
-    if (ageMs < settings.leaseMs) this.#later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
+    if (ageMs < settings.leaseMs) this.#delayed.later(settings.leaseMs - ageMs, () => this.#lookForLost(stream, group));
     else this.#suspect.delete(key);
     try {
       await this.#reclaimer.audit(stream, group, settings.leaseMs, (id) => this.#heldDelivery(stream, group, id) !== undefined);
@@ -225,7 +235,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     const takesExhausted = this.#subscriptionsOf(stream, group).some((subscription) => subscription.takesExhausted);
     const take: Reclaim['take'] = (entry, count, history) => this.#hand(stream, group, entry, count, undefined, history);
     try {
-      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take, takesExhausted, holdsSuspect: () => this.#holdsSuspect });
+      const parked = (dueInMs: number) => this.#parkedWork.found(stream, group, dueInMs);
+      await this.#reclaimer.reclaim({ stream, group, dead, live, idle, room: () => this.#room(stream, group), take, parked, takesExhausted, holdsSuspect: () => this.#holdsSuspect });
     } catch (error) {
       this.lostReply([stream], group);
       throw error;
@@ -278,13 +289,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** Something was given back: others are told when it is due at once, and we look for it when it is due. */
   returned(stream: string, group: string, delayMs: number): void {
     if (delayMs === 0) this.#returnedWork.announce(stream, group);
-    else this.#later(delayMs, () => this.#due(stream, group));
-  }
-
-  /** What was given back for later is due. Only this process knows when: others are told when it has no room. */
-  async #due(stream: string, group: string): Promise<void> {
-    if (this.#room(stream, group) === 0) this.#returnedWork.tellOthers(stream, group);
-    await this.#reclaimReturned(stream, group);
+    else this.#parkedWork.add(stream, group, delayMs);
   }
 
   // ---
@@ -381,17 +386,5 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     } catch (error) {
       this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'leaving a group failed; its work is reclaimed when the lease runs out');
     }
-  }
-
-  #later(delayMs: number, work: () => Promise<void>): void {
-    const timer = this.#deps.clock.setTimer(
-      delayMs + 1, // a timer may be a little early
-      () => {
-        this.#timers.delete(timer);
-        void work().catch((error: unknown) => this.#deps.logger.debug({ error: describeError(error) }, 'looking for returned work failed; the sweep tries again'));
-      },
-      { keepAlive: false },
-    );
-    this.#timers.add(timer);
   }
 }

@@ -26,6 +26,8 @@ const revokedWord = '~revoked';
 
 /** Who gave work back waits this long before taking it again, so that others come first. */
 const afterOthersMs = 100;
+/** Who ends waits this long for the server to take its last word. */
+const lastWordMs = 500;
 
 /**
  * Tells other processes that work was given back or revoked, and hears of theirs, so that it is taken up or left off at once and not when the stream is looked
@@ -46,6 +48,12 @@ export class ReturnedWork {
   announce(stream: string, group: string): void {
     this.tellOthers(stream, group);
     this.#deps.clock.setTimer(afterOthersMs, () => void this.#host.look(stream, group), { keepAlive: false });
+  }
+
+  /** For who does not want it, and will not be there when it is due: others learn with their look when that is. */
+  async tellBeforeTheEnd(stream: string, group: string): Promise<void> {
+    const { commands, names } = this.#deps;
+    await commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`], { timeoutMs: lastWordMs }).catch(() => {});
   }
 
   /** For who does not want it. */

@@ -13,7 +13,7 @@ import { buryFunction } from './bury.lua.ts';
  *       11 '1' when what has used up its deliveries is taken too, and not buried · 12 ms errors are kept · 13 deliveries without a word that make a suspect · 14 suspects at most
  *       then the names of the dead, then of the live
  * Returns { { id, delivery count, fields, errors of earlier attempts as JSON or '', 1 when its deliveries are used up, 1 for a suspect }… }, { ids whose entries were deleted… },
- *         { ids buried… }, 1 when more may be left, 1 when suspects were left
+ *         { ids buried… }, 1 when more may be left, 1 when suspects were left, ms until the next parked message is due (as far as a hundred of them tell; -1 when none waits)
  */
 export const claimScript = script(`${buryFunction}
 local group, me, limit, allowed = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -114,5 +114,10 @@ if ARGV[10] ~= '' and #taken < limit then
   take(rows, limit + 1, ARGV[10])
 end
 if not isWhole then pendingOf(ARGV[5], ARGV[6]) end
-return { taken, lost, buried, more, heldBack }
+local wait = -1
+for _, row in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', 100, ARGV[5])) do
+  local left = tonumber(ARGV[6]) - row[3]
+  if left > 0 and (wait < 0 or left < wait) then wait = left end
+end
+return { taken, lost, buried, more, heldBack, wait }
 `, { runsWhenFull: true });
