@@ -169,6 +169,22 @@ describe.skipIf(redisUrl === '')('work that was given back, when nobody looks ar
     expect((await take(other)).text()).toBe('work');
   });
 
+  it('is taken when the lease runs out, if it could not be given back', async () => {
+    const server = await ownServer();
+    const config = { url: server.url, streamPrefix: freshPrefix(), ...timing, leaseMs: 1_000, sweepMs: 200 };
+    const [one, two] = [openBus(config, 'one'), openBus(config, 'two')];
+    await one.publish('s', 'work');
+    await take(one.subscribe('s', { group: 'g' }));
+    const other = two.subscribe('s', { group: 'g', maxInFlight: 2 });
+    await two.publish('s', 'next');
+    expect((await take(other)).text()).toBe('next');
+    const raw = server.client();
+    await raw.acl('SETUSER', 'default', '-xpending'); // giving back is refused, and so is looking what is left
+    await one.close();
+    await raw.acl('SETUSER', 'default', '+xpending');
+    expect((await take(other)).text()).toBe('work');
+  });
+
   it('comes to others when it is due, though who put it off has closed its bus', async () => {
     const config = { url: redisUrl, streamPrefix: freshPrefix(), ...timing };
     const [one, two] = [openBus(config, 'one'), openBus(config, 'two')];

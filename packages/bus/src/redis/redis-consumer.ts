@@ -59,6 +59,8 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
   /** The message that was taken last of those whose consumers died again and again. */
   #suspected: HeldDelivery | undefined;
   #turn = 0;
+  /** The server may still hold something for it that could not be given back. */
+  #owesWork = false;
 
   constructor(deps: ConsumerDependencies, { name, busId }: { name: string; busId: string }) {
     this.#deps = deps;
@@ -119,7 +121,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
     await Promise.all(this.#parkedWork.left.map(({ stream, group }) => this.#returnedWork.tellBeforeTheEnd(stream, group)));
     await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
     this.#delayed.cancel();
-    await this.#sweeper.stop();
+    await this.#sweeper.stop({ keepsLease: this.#owesWork });
   }
 
   // --- what subscriptions ask for
@@ -384,6 +386,7 @@ export class RedisConsumer implements SubscriptionHost, ReaderHost, SweepHost {
       await this.#reclaimer.audit(stream, group, 0, (id) => this.#heldDelivery(stream, group, id) !== undefined);
       await this.remove({ stream, group }, [this.#name]);
     } catch (error) {
+      this.#owesWork = true;
       this.#deps.logger.debug({ stream, group, error: describeError(error) }, 'leaving a group failed; its work is reclaimed when the lease runs out');
     }
   }

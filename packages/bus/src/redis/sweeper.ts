@@ -94,12 +94,13 @@ export class Sweeper {
     return Math.min(sweepMs, ...due.filter((ms) => ms > 0));
   }
 
-  /** The lease is given up at once, so that what could not be given back is taken over early. */
-  async stop(): Promise<void> {
+  /** @param options.keepsLease - for who still owes something: it is then taken over when the lease runs out, as if its process had died */
+  async stop({ keepsLease }: { keepsLease: boolean }): Promise<void> {
     if (!this.#isRunning) return;
     this.#isRunning = false;
     for (const timer of this.#timers.splice(0)) timer.cancel();
     await this.#sweep.catch(() => {});
+    if (keepsLease) return;
     await this.#deps.connection.command(['HDEL', this.#deps.names.consumers, this.#consumer], { timeoutMs: 500 }).catch(() => {});
   }
 
