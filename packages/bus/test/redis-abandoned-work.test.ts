@@ -53,7 +53,7 @@ describe.skipIf(redisUrl === '')('work that somebody has left', { timeout: 60_00
     expect(delivery).toMatchObject({ deliveryCount: 2 });
     const consumers = async () => ((await raw.xinfo('CONSUMERS', key, 'g')) as string[][]).map((fields) => fields[1]).filter((name) => name?.startsWith('forge'));
     await until(async () => expect(await consumers()).toEqual([]));
-    expect(await raw.hkeys(`${streamPrefix}:bus:consumers`)).toHaveLength(1);
+    await until(async () => expect(await raw.hkeys(`${streamPrefix}:bus:consumers`)).toHaveLength(1));
     await delivery.ack();
   });
 

@@ -66,7 +66,7 @@ describe('cortex', () => {
     const host = await shop.start();
     expect(host.said.out).toContain('2 agents at work');
     expect(host.said.out).toMatch(/broken\.agent:2:1: colour/);
-    expect(host.said.out).toContain('no language model is at work');
+    await expect.poll(() => host.said.out).toContain('no language model is at work');
 
     expect((await shop.cortex(['inject', 'watcher', '{"text":"hello"}'])).code).toBe(0);
     expect((await shop.cortex(['inject', 'watcher', '--payload', '-', '--event-id', 'e-1'], '{"text":"from input"}')).code).toBe(0);

@@ -229,7 +229,7 @@ export class MemoryConsumer implements SubscriptionHost {
     pending.holder = undefined;
     const due = () => {
       if (group.pending.get(pending.entry.msgId) !== pending) return;
-      group.returned.push(pending);
+      group.giveBack(pending);
       this.schedule(of, group);
     };
     if (delayMs <= 0) due();

@@ -38,7 +38,7 @@ export interface Pending {
 export class MemoryGroup {
   readonly name: string;
   readonly pending = new Map<string, Pending>();
-  /** Due for another delivery. */
+  /** Due for another delivery, in the order of the stream. */
   readonly returned: Pending[] = [];
   readonly subscriptions: HeldSubscription[] = [];
   readonly waiters = new Set<() => void>();
@@ -49,6 +49,14 @@ export class MemoryGroup {
   constructor(name: string, cursor: number) {
     this.name = name;
     this.cursor = cursor;
+  }
+
+  /** It is due for another delivery: before those that came after it, whichever was given back first. */
+  giveBack(pending: Pending): void {
+    const { position } = pending.entry;
+    let at = this.returned.length;
+    while (at > 0 && (this.returned[at - 1] as Pending).entry.position > position) at -= 1;
+    this.returned.splice(at, 0, pending);
   }
 
   /** Everything before this position is acknowledged. Messages become pending in order and keep their place, so the first is the lowest. */
