@@ -28,6 +28,21 @@ describe('the outbox of a submitter', () => {
     expect(again.find('a')).toBeUndefined();
   });
 
+  it('reports as lost what was accepted, and lost, while it was looked for', async () => {
+    const bus = buses.memory()();
+    const outbox = await TaskOutbox.open({ journal: newJournal() });
+    await outbox.submitted({ taskId: 'a', stream: 'tasks:eng', payload: '{"task_id":"a","message_id":"m"}' });
+    const restore = bus.restore.bind(bus);
+    bus.restore = (...given) => {
+      outbox.accepted('a', '1-1'); // by a server that has gone since
+      return restore(...given);
+    };
+    const lost: unknown[] = [];
+    const client = openClient(bus, { outbox, onLost: (task) => void lost.push(task) });
+    expect(await client.recover()).toEqual(['a']);
+    expect(lost).toEqual([{ taskId: 'a', msgId: '1-1' }]);
+  });
+
   it('hands in what the bus never got', async () => {
     const open = buses.memory();
     const journal = newJournal();

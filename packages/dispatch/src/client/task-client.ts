@@ -288,7 +288,7 @@ export class TaskClient {
     // As it is now: a look through many tasks takes a while, in which some are accepted, and others have their outcome.
     const task = outbox.find(taskId);
     if (task === undefined) return false;
-    const { stream, payload, msgId: lostId, cancelled } = task;
+    const { stream, payload, cancelled } = task;
     const { msgId, outcome } = await bus.restore(stream, taskId, payload).catch(async (error: unknown): Promise<RestoredMessage> => {
       if (!(error instanceof BusConflictError)) throw error;
       // Somebody else was first with another task under this id: it is theirs to keep.
@@ -304,8 +304,10 @@ export class TaskClient {
     }
     this.#settledAt.delete(taskId);
     if (outcome === 'restored') {
+      // Read now: it may have been accepted, and lost, while this was under way.
+      const lostId = outbox.find(taskId)?.msgId ?? null;
       outbox.accepted(taskId, msgId);
-      if (lostId !== null) onLost?.({ taskId, msgId: lostId });
+      if (lostId !== null && lostId !== msgId) onLost?.({ taskId, msgId: lostId });
     }
     if (cancelled !== null) await this.#revoke(stream, msgId, cancelled);
     return outcome === 'restored';
