@@ -52,14 +52,17 @@ export class ReturnedWork {
 
   /** For who does not want it, and will not be there when it is due: others learn with their look when that is. */
   async tellBeforeTheEnd(stream: string, group: string): Promise<void> {
-    const { commands, names } = this.#deps;
-    await commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`], { timeoutMs: lastWordMs }).catch(() => {});
+    await this.#publish(stream, group, { timeoutMs: lastWordMs }).catch(() => {});
   }
 
   /** For who does not want it. */
   tellOthers(stream: string, group: string): void {
+    void this.#deps.commands.persist('tell that work was given back', () => this.#publish(stream, group)).catch(() => {});
+  }
+
+  #publish(stream: string, group: string, options: { timeoutMs?: number } = {}): Promise<unknown> {
     const { commands, names } = this.#deps;
-    void commands.persist('tell that work was given back', () => commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`])).catch(() => {});
+    return commands.command(['PUBLISH', names.returned, `${this.#busId} ${group} ${stream}`], options);
   }
 
   announceRevoked(stream: string, msgId: string): void {
